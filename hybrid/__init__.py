@@ -1,0 +1,1 @@
+"""hybrid trains small audio classifiers for microcontrollers and writes them as C."""

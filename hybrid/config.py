@@ -1,0 +1,226 @@
+"""Settings of a fit: presets (TOML), a config file over them, flags over both. Unknown keys are errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hybrid.errors import HybridError
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    """What a decision hears."""
+
+    rate: int = 16000
+    """Sample rate of the model, Hz."""
+    window_s: float = 1.0
+    """Length of the window that is decided on, seconds."""
+    hop_s: float = 0.5
+    """Step between windows of clips longer than a window, seconds."""
+
+
+@dataclass(frozen=True)
+class FrontEndConfig:
+    """Log-mel frames."""
+
+    frame: int = 512
+    """Samples of a frame, a power of two."""
+    hop: int = 320
+    """Samples between frames."""
+    bands: int = 32
+    fmin: int = 20
+    fmax: int = 8000
+    coefficients: int = 0
+    """MFCC coefficients offered to the trees as well (0: none)."""
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """The convolutional trunk. Blocks are listed per depth."""
+
+    family: str = "time"
+    """'time': 1-D over time, mel bands as channels; 'dscnn': 2-D depthwise-separable."""
+    channels: tuple[int, ...] = (48, 48, 48, 48, 48)
+    kernels: tuple[int, ...] = (9, 9, 9, 9, 9)
+    """Kernel lengths over time."""
+    strides: tuple[int, ...] = (2, 1, 1, 2, 1)
+    """Strides over time."""
+    band_kernels: tuple[int, ...] = (1, 1, 1, 1, 1)
+    """Kernel lengths over bands; only for 'dscnn'."""
+    band_strides: tuple[int, ...] = (1, 1, 1, 1, 1)
+    heads: tuple[int, ...] = (2, 3, 4, 5)
+    """Depths with a head; each is a stage of the forest."""
+    head_parts: tuple[int, ...] = (1,)
+    """Parts of the time axis over which a head sees mean and maximum."""
+    extra_parts: tuple[int, ...] = (3,)
+    """More parts, pooled for the trees only."""
+    group: int = 8
+    """Channels of one tile."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Training of the trunk."""
+
+    epochs: int = 100
+    copies: int = 24
+    """Augmented copies of the training clips that epochs draw from."""
+    batch: int = 64
+    learning_rate: float = 0.003
+    weight_decay: float = 0.01
+    teacher: bool = True
+    """Distil from a larger 2-D network trained first (arXiv 1503.02531)."""
+    teacher_epochs: int = 40
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class ForestConfig:
+    """The staged forest and its exits."""
+
+    features: tuple[str, ...] = ("logits", "pooled", "log_mel_pooled", "frame")
+    base: bool = False
+    """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
+    rounds: tuple[int, ...] = (12,)
+    """Boosting rounds of each stage (the last number holds for further stages)."""
+    leaves: int = 8
+    learning_rate: float = 0.15
+    min_leaf: int = 20
+    lambda_l2: float = 1.0
+    feature_fraction: float = 0.5
+    copies: int = 4
+    """Augmented copies of the training clips that the trees are fitted on, beside the clips themselves."""
+    log_mel_regions: tuple[int, int] = (4, 4)
+    """Time x band regions of the log-mel offered as features."""
+    unit: float = 1 / 1024
+    """Score unit in logits."""
+    exit_loss: float = 0.005
+    """Accuracy that early exits may cost on validation, as a share (0.005 = 0.5 percentage points)."""
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How recordings become classes and splits; None leaves the choice to the layout."""
+
+    classes: str | None = None
+    layout: str | None = None
+    subset: str | None = None
+    test_fold: str | None = None
+    validation_fold: str | None = None
+    leave_out: str | None = None
+    test_takes: str | None = None
+    silence_clips: int = 50
+    silence_fraction: float = 0.1
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of `hybrid fit`."""
+
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
+    trunk: TrunkConfig = field(default_factory=TrunkConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    forest: ForestConfig = field(default_factory=ForestConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    values = dataclasses.asdict(section)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the package."""
+    folder = files("hybrid") / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_config(
+    preset: str | None = None, path: Path | None = None, overrides: dict[str, dict[str, Any]] | None = None
+) -> Config:
+    """Preset, then config file, then overrides. Raises HybridError naming a wrong key or value and where it stands."""
+    config = Config()
+    if preset is not None:
+        if preset not in preset_names():
+            raise HybridError(f"preset {preset!r} is unknown: choose one of {', '.join(preset_names())}")
+        text = (files("hybrid") / "presets" / f"{preset}.toml").read_text("utf-8")
+        config = apply(config, tomllib.loads(text), f"preset {preset}")
+    if path is not None:
+        config = apply(config, _read_toml(path), str(path))
+    return apply(config, overrides or {}, "command line")
+
+
+def parse_override(text: str) -> dict[str, dict[str, Any]]:
+    """`section.key=value` with a TOML value (a bare word is a string). Raises HybridError."""
+    name, equals, value = text.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot and key):
+        raise HybridError(f"--set {text!r} is not of the form section.key=value, such as forest.leaves=8")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return {section: {key: parsed}}
+
+
+def apply(config: Config, values: dict[str, Any], where: str) -> Config:
+    """`config` with the given sections' keys replaced. Raises HybridError for what it does not know."""
+    sections = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    changed = {}
+    for name, entries in values.items():
+        if name not in sections or not isinstance(entries, dict):
+            raise HybridError(f"{where}: section {name!r} is unknown: choose from {', '.join(sections)}")
+        changed[name] = _apply_section(sections[name], entries, f"{where}: {name}")
+    return dataclasses.replace(config, **changed)
+
+
+def _apply_section(section: Any, entries: dict[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(type(section))
+    unknown = sorted(set(entries) - set(hints))
+    if unknown:
+        raise HybridError(f"{where}.{unknown[0]} is unknown: choose from {', '.join(hints)}")
+    return dataclasses.replace(section, **{k: _convert(v, hints[k], f"{where}.{k}") for k, v in entries.items()})
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    if isinstance(hint, types.UnionType):
+        inner = next(a for a in typing.get_args(hint) if a is not type(None))
+        return None if value is None else _convert(value, inner, where)
+    if typing.get_origin(hint) is tuple:
+        return _convert_tuple(value, typing.get_args(hint), where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise HybridError(f"{where} must be {hint.__name__}, not {value!r}")
+    return value
+
+
+def _convert_tuple(value: Any, inner: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    if inner[-1] is not Ellipsis and len(items) != len(inner):
+        raise HybridError(f"{where} must be {len(inner)} values, not {value!r}")
+    return tuple(_convert(v, inner[0], where) for v in items)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise HybridError(f"config file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HybridError(f"config file {path} is not TOML: {error}") from None

@@ -1,0 +1,69 @@
+"""Parity: the generated C against the interpreter, window by window, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codegen import interpret
+from codegen.host import NativeModel, NativeResults, compiler_version
+from codegen.plan import Plan
+from hybrid.errors import HybridError
+
+COMPARED = ("label", "scores", "stage", "margin", "cost", "visits", "computes", "hits")
+EAGER_COMPARED = ("label", "scores", "stage", "margin")
+TRACED = 3
+"""Windows that are also evaluated tile by tile, which is slow."""
+
+
+def check(
+    plan: Plan, folder: Path, pcm: np.ndarray, names: Sequence[str], compiler: str | None = None
+) -> tuple[interpret.Results, dict[str, Any]]:
+    """Run every window through interpreter and C. pcm: int16 (n, samples); names: one per window, for the message.
+
+    Returns the interpreter's results and a summary. Raises HybridError naming the first window that differs.
+    """
+    expected = interpret.run(plan, pcm)
+    native = NativeModel(folder, plan.name, compiler)
+    _compare(_rows(expected), native.run(pcm), COMPARED, names, "generated C")
+    _compare(_rows(expected), native.run(pcm, eager=True), EAGER_COMPARED, names, "eager generated C")
+    for i in range(min(TRACED, len(pcm))):
+        _check_trace(plan, pcm[i], expected, i, names[i])
+    summary = {
+        "clips": len(pcm),
+        "compared": list(COMPARED),
+        "different": 0,
+        "eager_equal": True,
+        "traced_tile_by_tile": min(TRACED, len(pcm)),
+        "compiler": compiler_version(compiler),
+    }
+    return expected, summary
+
+
+def _rows(results: interpret.Results) -> dict[str, np.ndarray]:
+    computes, hits = results.counts()
+    return {name: getattr(results, name) for name in COMPARED[:6]} | {"computes": computes, "hits": hits}
+
+
+def _compare(
+    expected: dict[str, np.ndarray], got: NativeResults, what: Sequence[str], names: Sequence[str], who: str
+) -> None:
+    for field in what:
+        different = expected[field] != getattr(got, field)
+        different = different.reshape(len(names), -1).any(axis=1)
+        if different.any():
+            first = int(np.argmax(different))
+            raise HybridError(
+                f"parity failed: {field} of {int(different.sum())} of {len(names)} windows differs between the "
+                f"interpreter and the {who}, first in clip {names[first]}: please report this with the model folder"
+            )
+
+
+def _check_trace(plan: Plan, pcm: np.ndarray, expected: interpret.Results, i: int, name: str) -> None:
+    traced = interpret.trace(plan, pcm)
+    same = traced.label == expected.label[i] and np.array_equal(traced.scores, expected.scores[i])
+    if not (same and traced.cost == expected.cost[i] and traced.visits == expected.visits[i]):
+        raise HybridError(f"parity failed: tile-by-tile evaluation of clip {name} differs: please report this")

@@ -1,0 +1,127 @@
+"""Fitting the staged forest, and choosing where a decision may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_extractors.graph import Graph
+from hybrid.candidates import head_map, stage_features
+from hybrid.config import ForestConfig
+from tree_backends.build import ForestBuilder
+from tree_backends.evaluate import margin
+from tree_backends.forest import NEVER, Feature, Forest
+from tree_backends.lightgbm import add_booster, fit_rounds
+
+Maps = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class TreeData:
+    """Whole maps of training windows and class probabilities to aim at, (n, classes)."""
+
+    maps: Maps
+    target: np.ndarray
+
+
+def values_of(maps: Maps, features: Sequence[Feature]) -> np.ndarray:
+    """Integer feature matrix (n, features)."""
+    n = len(next(iter(maps.values())))
+    out = np.zeros((n, len(features)), dtype=np.int32)
+    for column, feature in enumerate(features):
+        out[:, column] = maps[feature.map][(slice(None), *feature.index)]
+    return out
+
+
+def fit_forest(
+    graph: Graph,
+    data: TreeData,
+    depths: Sequence[int],
+    config: ForestConfig,
+    logit_unit: float,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Forest:
+    """Boost one stage per depth; stage i may read features of depths up to its own.
+
+    Each stage starts from the scores of the stages before (LightGBM's init_score), and from its depth's logits as well
+    if `config.base` is set. Raises HybridError for bad settings.
+    """
+    classes = data.target.shape[1]
+    offered = [stage_features(graph, config.features, d, d == depths[-1]) for d in depths]
+    builder = ForestBuilder(classes, [f for group in offered for f in group], config.unit)
+    prior = np.clip(data.target.mean(axis=0), 1e-4, None)
+    bias = np.zeros(classes) if config.base else np.log(prior) - np.log(prior).mean()
+    scores = np.tile(bias, (len(data.target), 1))
+    values = np.zeros((len(data.target), 0), dtype=np.int32)
+    for number, depth in enumerate(depths):
+        values = np.hstack([values, values_of(data.maps, offered[number])])
+        base = head_map(graph, depth) if config.base else None
+        shift = round(np.log2(logit_unit / config.unit)) if base else 0
+        if base:
+            scores = scores + data.maps[base].reshape(len(scores), -1) * logit_unit
+        rounds = config.rounds[min(number, len(config.rounds) - 1)]
+        if rounds:
+            booster = fit_rounds(values, data.target, scores, rounds, _params(config), seed + number)
+            add_booster(builder, booster, np.arange(values.shape[1]))
+            scores = scores + booster.predict(values.astype(np.float32), raw_score=True)
+        builder.stage(base, shift)
+        if progress:
+            progress(number + 1, len(depths))
+    return builder.finish(bias)
+
+
+def _params(config: ForestConfig) -> dict[str, float | int]:
+    return {
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.min_leaf,
+        "lambda_l2": config.lambda_l2,
+        "feature_fraction": config.feature_fraction,
+        "max_bin": 63,
+        "num_threads": config.threads,
+    }
+
+
+def dense_forest(classes: int, base: str, shift: int, unit: float) -> Forest:
+    """The dense head: one stage whose scores are the logits of the map `base`, no trees."""
+    builder = ForestBuilder(classes, [], unit)
+    builder.stage(base, shift)
+    return builder.finish()
+
+
+def choose_margins(
+    scores: np.ndarray, truth: np.ndarray, stage_cost: np.ndarray, loss: float, steps: int = 64
+) -> list[int]:
+    """Exit margins per stage for the least mean cost at an accuracy loss of at most `loss`.
+
+    scores: (stages, n, classes) after each stage on validation windows; truth: (n,); stage_cost: (stages,) price of a
+    decision that leaves there; loss: share of windows, e.g. 0.005, against the full forest. Margins are improved one
+    stage at a time over quantiles of that stage's margins until nothing changes.
+    """
+    stages, n = scores.shape[:2]
+    margins = np.stack([margin(s) for s in scores])
+    right = scores.argmax(axis=2) == truth
+    floor = right[-1].sum() - int(np.floor(loss * n + 1e-9))
+    grids = [np.unique(np.quantile(m, np.linspace(0, 1, steps), method="higher")) for m in margins]
+    chosen = [NEVER] * (stages - 1) + [0]
+
+    def leave(trial: list[int]) -> tuple[float, int]:
+        gone = margins >= np.array(trial)[:, None]
+        first = gone.argmax(axis=0)
+        return float(stage_cost[first].mean()), int(right[first, np.arange(n)].sum())
+
+    best = leave(chosen)[0]
+    for _ in range(2 * stages):
+        before = best
+        for stage in range(stages - 1):
+            for candidate in [*grids[stage].tolist(), NEVER]:
+                trial = [*chosen[:stage], int(candidate), *chosen[stage + 1 :]]
+                cost, correct = leave(trial)
+                if correct >= floor and cost < best - 1e-9:
+                    best, chosen = cost, trial
+        if best == before:
+            break
+    return chosen

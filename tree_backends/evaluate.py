@@ -1,0 +1,107 @@
+"""Running a forest on feature values: the reference that interpreter and C follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tree_backends.forest import VECTOR, Forest
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One stage over a batch. scores: int64 (n, classes) after the stage; reads: int32 (n, features); visits: (n,)."""
+
+    scores: np.ndarray
+    reads: np.ndarray
+    visits: np.ndarray
+
+
+def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray | None, before: np.ndarray) -> StageRun:
+    """Add one stage to the scores `before` (n, classes).
+
+    values: integer (n, features); base: integer (n, classes) values of the stage's base map, or None.
+    `reads` counts how often each feature was asked for, `visits` the inner nodes passed.
+    """
+    chosen = forest.stages[stage]
+    n = len(values)
+    scores = before.astype(np.int64).copy()
+    if base is not None:
+        scores += base.astype(np.int64) << chosen.base_shift
+    reads = np.zeros((n, len(forest.features)), dtype=np.int32)
+    roots = forest.tree_root[chosen.first : chosen.last]
+    if not len(roots):
+        return StageRun(scores, reads, np.zeros(n, dtype=np.int64))
+    leaf = _walk(forest, np.tile(roots, (n, 1)), values, reads)
+    gained = forest.leaf_scores[leaf].astype(np.int64)
+    classes = forest.tree_class[chosen.first : chosen.last]
+    if classes[0] == VECTOR:
+        scores += gained.sum(axis=1)
+    else:
+        for cls in np.unique(classes):
+            scores[:, cls] += gained[:, classes == cls, 0].sum(axis=1)
+    return StageRun(scores, reads, reads.sum(axis=1, dtype=np.int64))
+
+
+def _walk(forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray) -> np.ndarray:
+    """Leaf numbers (n, trees) from starting nodes `at`; counts feature reads."""
+    rows = np.broadcast_to(np.arange(len(values))[:, None], at.shape)
+    while (inner := at >= 0).any():
+        node, row = at[inner], rows[inner]
+        feature = forest.node_feature[node]
+        np.add.at(reads, (row, feature), 1)
+        left = values[row, feature] <= forest.node_threshold[node]
+        at = at.copy()
+        at[inner] = np.where(left, forest.node_left[node], forest.node_right[node])
+    return ~at
+
+
+def margin(scores: np.ndarray) -> np.ndarray:
+    """Best minus second best score, (n, classes) -> (n,)."""
+    top = np.partition(scores, -2, axis=1)
+    return top[:, -1] - top[:, -2]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """label, stage, margin, visits: (n,); scores: (n, classes); reads: (n, features) over the stages entered."""
+
+    label: np.ndarray
+    stage: np.ndarray
+    margin: np.ndarray
+    scores: np.ndarray
+    visits: np.ndarray
+    reads: np.ndarray
+
+
+def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]) -> Decisions:
+    """Run the stages with their exits. `base(map)` gives the (n, classes) values of a base map.
+
+    A tie goes to the class with the lowest number.
+    """
+    n = len(values)
+    scores = np.tile(forest.bias.astype(np.int64), (n, 1))
+    visits, stage_of = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    reads = np.zeros((n, len(forest.features)), dtype=np.int32)
+    active = np.arange(n)
+    for number, stage in enumerate(forest.stages):
+        run = run_stage(forest, number, values[active], base(stage.base)[active] if stage.base else None, scores[active])
+        scores[active], stage_of[active] = run.scores, number
+        visits[active] += run.visits
+        reads[active] += run.reads
+        active = active[margin(run.scores) < stage.margin]
+        if not len(active):
+            break
+    return Decisions(scores.argmax(axis=1), stage_of, margin(scores), scores, visits, reads)
+
+
+def stage_scores(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]) -> np.ndarray:
+    """Scores after every stage as if no decision left early: int64 (stages, n, classes)."""
+    scores = np.tile(forest.bias.astype(np.int64), (len(values), 1))
+    result = []
+    for number, stage in enumerate(forest.stages):
+        scores = run_stage(forest, number, values, base(stage.base) if stage.base else None, scores).scores
+        result.append(scores)
+    return np.stack(result)

@@ -1,0 +1,166 @@
+"""The forest: integer trees in stages, over features named by (map, index).
+
+Nodes are flat arrays. A node sends `x <= threshold` to `left`, everything else to `right`. Children >= 0 are nodes,
+children < 0 are leaves, leaf number ~child. Children always come after their parent, so no walk can loop. A tree adds
+its leaf's score to one class, or, if its class is VECTOR, a leaf's whole row of scores to all.
+
+A stage may begin with a `base` map of one value per class (a depth head's logits), which is added to the scores before
+the stage's trees. A forest of one stage with a base and no trees is a dense head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+VECTOR = -1
+NEVER = 2**31 - 1
+"""A stage margin that no decision reaches: the stage has no exit."""
+MAX_SCORE = 2**30
+
+
+class ForestError(ValueError):
+    """A forest that is inconsistent. The message names tree, node and remedy."""
+
+
+@dataclass(frozen=True, order=True)
+class Feature:
+    """One element of a map: (time, band, channel)."""
+
+    map: str
+    index: tuple[int, int, int]
+
+    def __str__(self) -> str:
+        return f"{self.map}[{','.join(map(str, self.index))}]"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Trees [first, last); `base` map or None, its values shifted left by `base_shift`; exit if margin >= `margin`."""
+
+    first: int
+    last: int
+    margin: int = NEVER
+    base: str | None = None
+    base_shift: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """All arrays are int32. Scores are in units of `unit` logits."""
+
+    classes: int
+    features: tuple[Feature, ...]
+    node_feature: np.ndarray
+    node_threshold: np.ndarray
+    node_left: np.ndarray
+    node_right: np.ndarray
+    leaf_scores: np.ndarray
+    """(leaves, 1) for trees of one class, (leaves, classes) for vector trees."""
+    tree_root: np.ndarray
+    tree_class: np.ndarray
+    bias: np.ndarray
+    """Starting score of each class."""
+    stages: tuple[Stage, ...]
+    unit: float
+    lost: dict[str, float] = field(default_factory=dict)
+    """What the conversion lost, e.g. {'max_score_error': logits}."""
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def nodes(self) -> int:
+        """Number of inner nodes."""
+        return len(self.node_feature)
+
+    @property
+    def trees(self) -> int:
+        """Number of trees."""
+        return len(self.tree_root)
+
+    def with_margins(self, margins: Sequence[int]) -> Forest:
+        """The same forest with other exit margins, one per stage; the last stage always ends."""
+        stages = tuple(replace(s, margin=int(m)) for s, m in zip(self.stages, margins, strict=True))
+        return replace(self, stages=stages)
+
+    def reachable(self, stage: int) -> np.ndarray:
+        """Sorted feature numbers that the trees of one stage can read."""
+        chosen = self.stages[stage]
+        stack = self.tree_root[chosen.first : chosen.last]
+        found: list[np.ndarray] = []
+        while len(stack):
+            inner = stack[stack >= 0]
+            found.append(self.node_feature[inner])
+            stack = np.concatenate([self.node_left[inner], self.node_right[inner]])
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int32)
+
+    def roots(self, stage: int) -> np.ndarray:
+        """Sorted feature numbers that every decision which enters the stage reads."""
+        chosen = self.stages[stage]
+        roots = self.tree_root[chosen.first : chosen.last]
+        return np.unique(self.node_feature[roots[roots >= 0]])
+
+
+def _check(forest: Forest) -> None:
+    for name in ("node_feature", "node_threshold", "node_left", "node_right", "tree_root", "tree_class", "bias"):
+        array = getattr(forest, name)
+        if not isinstance(array, np.ndarray) or array.dtype != np.int32 or array.ndim != 1:
+            raise ForestError(f"{name} must be a 1-dimensional int32 array")
+    leaves = forest.leaf_scores
+    if leaves.dtype != np.int32 or leaves.ndim != 2 or leaves.shape[1] not in (1, forest.classes):
+        raise ForestError("leaf_scores must be int32 (leaves, 1) or (leaves, classes)")
+    if forest.classes < 2 or forest.bias.shape != (forest.classes,):
+        raise ForestError(f"{forest.classes} classes with {len(forest.bias)} biases: a classifier needs two or more")
+    _check_nodes(forest)
+    _check_trees(forest)
+    _check_stages(forest)
+
+
+def _check_nodes(forest: Forest) -> None:
+    count, leaves = forest.nodes, len(forest.leaf_scores)
+    if any(len(a) != count for a in (forest.node_threshold, forest.node_left, forest.node_right)):
+        raise ForestError("the node arrays differ in length")
+    bad = (forest.node_feature < 0) | (forest.node_feature >= len(forest.features))
+    if bad.any():
+        node = int(np.argmax(bad))
+        raise ForestError(
+            f"node {node}: feature {forest.node_feature[node]} is not among the {len(forest.features)} features: refit"
+        )
+    if (np.abs(forest.node_threshold) > 32768).any() or (forest.node_threshold == 32768).any():
+        raise ForestError("a threshold does not fit int16")
+    for side in (forest.node_left, forest.node_right):
+        own = np.arange(count)
+        if ((side >= 0) & ((side <= own) | (side >= count))).any() or ((side < 0) & (~side >= leaves)).any():
+            raise ForestError("a node's child does not come after it or is not there: the model is damaged, refit")
+
+
+def _check_trees(forest: Forest) -> None:
+    roots, classes = forest.tree_root, forest.tree_class
+    if len(roots) != len(classes):
+        raise ForestError("tree_root and tree_class differ in length")
+    if ((roots >= forest.nodes) | ((roots < 0) & (~roots >= len(forest.leaf_scores)))).any():
+        raise ForestError("a tree's root is not there")
+    low = VECTOR if forest.leaf_scores.shape[1] == forest.classes else 0
+    if ((classes < low) | (classes >= forest.classes)).any():
+        raise ForestError(f"a tree's class is not in {low}..{forest.classes - 1}")
+    if forest.leaf_scores.shape[1] > 1 and (classes != VECTOR).any():
+        raise ForestError("a forest holds trees of one class or vector trees, not both")
+    largest = int(np.abs(forest.leaf_scores.astype(np.int64)).max(initial=0))
+    bases = sum(32768 << s.base_shift for s in forest.stages if s.base)
+    if largest * forest.trees + int(np.abs(forest.bias.astype(np.int64)).max()) + bases > MAX_SCORE:
+        raise ForestError("scores could leave int32: use a coarser score unit")
+
+
+def _check_stages(forest: Forest) -> None:
+    end = 0
+    for number, stage in enumerate(forest.stages):
+        if stage.first != end or stage.last < stage.first or not 0 <= stage.base_shift <= 15:
+            raise ForestError(f"stage {number} does not continue where the one before ended")
+        if not 0 <= stage.margin <= NEVER:
+            raise ForestError(f"stage {number}: margin {stage.margin} is not in 0..{NEVER}")
+        end = stage.last
+    if not forest.stages or end != forest.trees:
+        raise ForestError(f"the stages hold {end} of {forest.trees} trees")

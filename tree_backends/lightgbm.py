@@ -1,0 +1,105 @@
+"""LightGBM as a source of trees: fitting one stage on integer features, and reading a booster into the forest."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import math
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tree_backends.build import ForestBuilder
+from tree_backends.forest import ForestError
+
+
+def load_lightgbm() -> ModuleType:
+    """The lightgbm module. On a system without libgomp the copy that the torch wheel brings is loaded first.
+
+    Raises ForestError with the remedy if neither is there.
+    """
+    try:
+        return importlib.import_module("lightgbm")
+    except OSError as error:
+        if "libgomp" not in str(error):
+            raise
+    for path in _bundled_libgomp():
+        try:
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            return importlib.import_module("lightgbm")
+        except OSError:
+            continue
+    raise ForestError("LightGBM needs the system library libgomp.so.1: install it (Debian, Ubuntu: apt install libgomp1)")
+
+
+def _bundled_libgomp() -> list[Path]:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    root = Path(spec.submodule_search_locations[0])
+    return sorted([*root.glob("lib/libgomp*.so*"), *root.parent.glob("torch.libs/libgomp*.so*")])
+
+
+def fit_rounds(
+    values: np.ndarray, target: np.ndarray, start: np.ndarray, rounds: int, params: dict[str, Any], seed: int
+) -> Any:
+    """Boost `rounds` rounds of one tree per class with softmax cross-entropy against soft targets.
+
+    values: integer features (n, features); target: class probabilities (n, classes); start: logits (n, classes) to
+    boost from. Returns a lightgbm.Booster. With one-hot targets this is LightGBM's own multiclass objective; soft
+    targets carry a teacher's doubt (Hinton et al. 2015, arXiv 1503.02531).
+    """
+    lgb = load_lightgbm()
+    classes = target.shape[1]
+
+    def objective(scores: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
+        logits = scores.reshape(-1, classes)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p = shifted / shifted.sum(axis=1, keepdims=True)
+        # LightGBM's multiclass objective scales the hessian by K/(K-1) (Friedman 2001); so do we.
+        return p - target, classes / (classes - 1) * p * (1 - p) + 1e-6
+
+    data = lgb.Dataset(
+        values.astype(np.float32), label=np.zeros(len(values)), init_score=start.T.ravel(), free_raw_data=False
+    )
+    settings = {
+        "objective": objective,
+        "num_class": classes,
+        "verbosity": -1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed,
+        "feature_pre_filter": False,
+        **params,
+    }
+    return lgb.train(settings, data, num_boost_round=rounds)
+
+
+def add_booster(builder: ForestBuilder, booster: Any, columns: np.ndarray) -> None:
+    """Add all trees of a booster. columns: builder feature number of each booster column.
+
+    Integer features make the threshold exact: x <= t is x <= floor(t).
+    """
+    dump = booster.dump_model()
+    per_round = dump["num_tree_per_iteration"]
+    for number, tree in enumerate(dump["tree_info"]):
+        root = _add_node(builder, tree["tree_structure"], columns, number)
+        builder.tree(root, number % per_round)
+
+
+def _add_node(builder: ForestBuilder, node: dict[str, Any], columns: np.ndarray, tree: int) -> int:
+    if "split_feature" not in node:
+        return builder.leaf(float(node["leaf_value"]))
+    if node["decision_type"] != "<=":
+        raise ForestError(f"tree {tree}: a {node['decision_type']} split cannot be an integer threshold")
+    threshold = math.floor(node["threshold"])
+    if not -32768 <= threshold <= 32767:
+        raise ForestError(f"tree {tree}: threshold {node['threshold']} does not fit int16")
+    number = builder.node()
+    left = _add_node(builder, node["left_child"], columns, tree)
+    right = _add_node(builder, node["right_child"], columns, tree)
+    builder.set_node(number, int(columns[node["split_feature"]]), threshold, left, right)
+    return number
