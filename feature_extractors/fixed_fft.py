@@ -1,4 +1,4 @@
-"""Power spectrum of int16 frames in integers: the reference arithmetic that firmware/include/hyb_fft.h equals bit for bit.
+"""Power spectrum of int16 frames in integers. firmware/include/hyb_fft.h equals this arithmetic bit for bit.
 
 A real frame of 2N samples is windowed, packed into N complex points (even samples real, odd imaginary), transformed by
 a decimation-in-time FFT of radix 4 (after one radix-2 pass where N is not a power of 4), and split into N + 1 bins.
@@ -26,7 +26,7 @@ The only data-dependent decision is the kind of a pass, and both kinds cost the 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -37,23 +37,23 @@ SPARE_BITS = 13
 """Windowed samples, and the inputs of a pass that loses one bit only, lie within +-2**13."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def half_window(frame: int) -> np.ndarray:
-    """First half of the periodic Hann window, int16 (frame // 2,), 1.0 = ONE. The second half is ONE minus the first."""
+    """First half of the periodic Hann window, int16 (frame // 2,), 1.0 = ONE. The second half is ONE minus this."""
     angle = 2 * np.pi * np.arange(frame // 2) / frame
     return _frozen(np.rint(ONE * (0.5 - 0.5 * np.cos(angle))).astype(np.int16))
 
 
-@lru_cache(maxsize=None)
+@cache
 def window(frame: int) -> np.ndarray:
     """The whole periodic Hann window, int32 (frame,), 1.0 = ONE."""
     half = half_window(frame).astype(np.int32)
     return _frozen(np.concatenate([half, ONE - half]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def twiddles(frame: int) -> tuple[np.ndarray, ...]:
-    """For each twiddled radix-4 pass: int32 (quarter, 3, 2), [j, i] = cos and sin of the angles 2j, j, 3j (in this order).
+    """For each twiddled radix-4 pass: int32 (quarter, 3, 2), cos and sin of the angles 2j, j, 3j in this order.
 
     `quarter` is the distance of a butterfly's points; j counts in units of 2 pi / (4 * quarter).
     """
@@ -65,7 +65,7 @@ def twiddles(frame: int) -> tuple[np.ndarray, ...]:
     return tuple(tables)
 
 
-@lru_cache(maxsize=None)
+@cache
 def split_twiddles(frame: int) -> np.ndarray:
     """int32 (frame // 4 - 1, 2): cos and sin of 2 pi k / frame for k = 1 .. frame // 4 - 1."""
     return _circle(np.arange(1, frame // 4), frame)
@@ -75,6 +75,12 @@ def pack(pairs: np.ndarray) -> np.ndarray:
     """(..., 2) pairs of int16 values -> (...) uint32 words, the first of a pair in the low half: the C layout."""
     words = pairs.astype(np.int64) & 0xFFFF
     return (words[..., 0] | (words[..., 1] << 16)).astype(np.uint32)
+
+
+@cache
+def packed_twiddles(frame: int) -> np.ndarray:
+    """All twiddles in the order in which hyb_fft_power reads them, uint32: passes first, then the split."""
+    return _frozen(np.concatenate([pack(table).ravel() for table in (*twiddles(frame), split_twiddles(frame))]))
 
 
 def first_radix(frame: int) -> int:
@@ -122,7 +128,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bit_reversal(points: int) -> np.ndarray:
     order = np.zeros(1, dtype=np.int64)
     while len(order) < points:

@@ -47,6 +47,10 @@ class TrunkConfig:
 
     family: str = "time"
     """'time': 1-D over time, mel bands as channels; 'dscnn': 2-D depthwise-separable."""
+    first: str = "separable"
+    """Kind of the first block: 'separable' or 'conv' (a full convolution, needed by 'dscnn')."""
+    depthwise_relu: bool = False
+    """Clamp depthwise outputs at 0, too."""
     channels: tuple[int, ...] = (48, 48, 48, 48, 48)
     kernels: tuple[int, ...] = (9, 9, 9, 9, 9)
     """Kernel lengths over time."""
@@ -67,25 +71,47 @@ class TrunkConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Training of the trunk."""
+    """Training of the trunk; the meaning of each key stands in feature_extractors.cnn.train.TrainSettings."""
 
-    epochs: int = 100
     copies: int = 24
     """Augmented copies of the training clips that epochs draw from."""
-    batch: int = 64
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
-    teacher: bool = True
-    """Distil from a larger 2-D network trained first (arXiv 1503.02531)."""
+    teachers: int = 2
+    """Larger 2-D networks trained first, whose predictions become soft labels (0: labels alone)."""
     teacher_epochs: int = 40
+    epochs: int = 100
+    rate: float = 0.004
+    quant_epochs: int = 40
+    """Epochs with the integer arithmetic simulated."""
+    quant_rate: float = 0.001
+    min_steps: int = 1500
+    batch: int = 128
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    temperature: float = 2.0
+    soft_share: float = 0.8
     threads: int = 2
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of training clips; 0 switches one off. See feature_extractors.cnn.augment.AugmentSettings."""
+
+    speed: float = 0.12
+    shift_seconds: float = 0.1
+    gain_db: float = 6.0
+    noise_probability: float = 0.7
+    noise_gain: float = 2.0
+    equaliser: float = 0.7
+    time_mask: int = 6
+    band_mask: int = 5
+    mixup: float = 0.4
 
 
 @dataclass(frozen=True)
 class ForestConfig:
     """The staged forest and its exits."""
 
-    features: tuple[str, ...] = ("logits", "pooled", "log_mel_pooled", "frame")
+    features: tuple[str, ...] = ("logits", "pooled", "log_mel_pooled")
     base: bool = False
     """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
     rounds: tuple[int, ...] = (12,)
@@ -96,7 +122,9 @@ class ForestConfig:
     lambda_l2: float = 1.0
     feature_fraction: float = 0.5
     copies: int = 4
-    """Augmented copies of the training clips that the trees are fitted on, beside the clips themselves."""
+    """Augmented copies of the training clips that the trees are fitted on."""
+    soft_share: float = 0.7
+    """Share of the teachers' predictions in the trees' targets."""
     log_mel_regions: tuple[int, int] = (4, 4)
     """Time x band regions of the log-mel offered as features."""
     unit: float = 1 / 1024
@@ -129,6 +157,7 @@ class Config:
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     forest: ForestConfig = field(default_factory=ForestConfig)
     data: DataConfig = field(default_factory=DataConfig)
 
@@ -148,6 +177,11 @@ def preset_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+def preset_text(name: str) -> str:
+    """The TOML of a preset."""
+    return (files("hybrid") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
 def load_config(
     preset: str | None = None, path: Path | None = None, overrides: dict[str, dict[str, Any]] | None = None
 ) -> Config:
@@ -156,8 +190,7 @@ def load_config(
     if preset is not None:
         if preset not in preset_names():
             raise HybridError(f"preset {preset!r} is unknown: choose one of {', '.join(preset_names())}")
-        text = (files("hybrid") / "presets" / f"{preset}.toml").read_text("utf-8")
-        config = apply(config, tomllib.loads(text), f"preset {preset}")
+        config = apply(config, tomllib.loads(preset_text(preset)), f"preset {preset}")
     if path is not None:
         config = apply(config, _read_toml(path), str(path))
     return apply(config, overrides or {}, "command line")

@@ -8,6 +8,7 @@ zero points. No torch here.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,7 +126,7 @@ def quantise_segments(weights: np.ndarray, lengths: tuple[int, ...]) -> tuple[np
     divided by a power of two, so that small ones keep their bits.
     """
     bounds = np.cumsum((0, *lengths))
-    parts = [weights[:, a:b].astype(np.float64) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    parts = [weights[:, a:b].astype(np.float64) for a, b in itertools.pairwise(bounds)]
     sizes = np.array([np.median(np.abs(part).max(axis=1)) for part in parts])
     relative = np.log2(np.maximum(sizes, 1e-30) / max(sizes.min(), sizes.max() * 2.0**-SEGMENT_SHIFT_MAX, 1e-30))
     shifts = np.clip(np.rint(relative), 0, SEGMENT_SHIFT_MAX).astype(int)

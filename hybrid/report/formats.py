@@ -34,15 +34,30 @@ def count(value: Any) -> str:
     return f"{found:,.0f}" if found == int(found) else significant(found)
 
 
-def amount(value: Any, unit: str = "MAC") -> str:
-    """A cost: ``950 MAC``, ``18.2 k MAC``, ``0.182 M MAC``."""
-    found = number(value)
+def scale(value: float) -> tuple[float, str]:
+    """What to divide a cost by, and the prefix of its unit then: (1e6, "M")."""
+    for least, divisor, prefix in ((1e8, 1e9, "G"), (1e5, 1e6, "M"), (1e3, 1e3, "k")):
+        if abs(value) >= least:
+            return divisor, prefix
+    return 1.0, ""
+
+
+def amount(value: Any, unit: str = "MAC", like: Any = None) -> str:
+    """A cost: ``950 MAC``, ``18.2 k MAC``, ``0.182 M MAC``; scaled as `like` is, unless it is much smaller."""
+    found, other = number(value), number(like)
     if found is None:
         return DASH
-    for least, scale, prefix in ((1e8, 1e9, "G"), (1e5, 1e6, "M"), (1e3, 1e3, "k")):
-        if abs(found) >= least:
-            return f"{significant(found / scale)}{SPACE}{prefix}{SPACE}{unit}"
-    return f"{count(found)}{SPACE}{unit}"
+    divisor, prefix = scale(found)
+    if other is not None and abs(found) >= scale(other)[0] / 100:
+        divisor, prefix = scale(other)
+    shown = significant(found / divisor) if prefix else count(found)
+    return SPACE.join(filter(None, (shown, prefix, unit)))
+
+
+def fixed(value: Any, decimals: int = 1) -> str:
+    """A mean to so many decimals, as columns of them want it: ``71.0``."""
+    found = number(value)
+    return DASH if found is None else f"{found:,.{decimals}f}"
 
 
 def size(value: Any) -> str:
@@ -109,12 +124,12 @@ def _signed(value: float, form: str) -> str:
 
 
 def duration(value: Any) -> str:
-    """Seconds: ``0.31 s``, ``75 s``, ``12 min 34 s``, ``2 h 05 min``."""
+    """Seconds: ``0.31 s``, ``75.2 s``, ``12 min 34 s``, ``2 h 05 min``."""
     found = number(value)
     if found is None:
         return DASH
     if found < 120:
-        return f"{significant(found) if found < 10 else round(found)}{SPACE}s"
+        return f"{found:.3g}{SPACE}s" if found < 99.95 else f"{found:.0f}{SPACE}s"
     whole = round(found)
     if whole < 7200:
         return f"{whole // 60}{SPACE}min {whole % 60:02d}{SPACE}s"

@@ -1,0 +1,24 @@
+"""Prints maps of frame energies: no tables, one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from codegen.cwriter import CWriter
+from codegen.emit.base import Emitter, emits
+from feature_extractors.graph import FeatureMap
+from feature_extractors.ops.frame_energy import FrameEnergy
+
+
+@emits
+class _FrameEnergy(Emitter):
+    op: ClassVar[str] = "frame_energy"
+    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
+
+    def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
+        return None
+
+    def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
+        assert isinstance(item.op, FrameEnergy)
+        return [f"hyb_frame_energy(in0, {item.op.frame}, {item.op.hop}, t0, t1, out);"]

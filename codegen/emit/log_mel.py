@@ -1,0 +1,40 @@
+"""Prints log-mel maps: window, twiddles and filter bank as one const struct, and one call per box of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from codegen.cwriter import CWriter
+from codegen.emit.base import Emitter, emits
+from feature_extractors.fixed_fft import half_window, packed_twiddles
+from feature_extractors.graph import FeatureMap
+from feature_extractors.ops.log_mel import LogMel
+
+
+@emits
+class _LogMel(Emitter):
+    op: ClassVar[str] = "log_mel"
+    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
+
+    def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
+        op = item.op
+        assert isinstance(op, LogMel)
+        out.table(f"{name}_window", half_window(op.frame))
+        out.table(f"{name}_twiddles", packed_twiddles(op.frame))
+        out.table(f"{name}_edges", op.edges)
+        # An op read from a file may have bands without any bin; C has no empty arrays.
+        out.table(f"{name}_weights", op.weights if len(op.weights) else np.zeros(1, np.uint16))
+        out.table(f"{name}_offsets", op.offsets)
+        with out.block(f"static const hyb_mel {name}_mel =", "};"):
+            out.line(f"{{{name}_window, {name}_twiddles, {op.frame}}},")
+            out.line(f"{name}_edges, {name}_weights, {name}_offsets, {op.hop}, {op.bands}, {op.hi}")
+
+    def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
+        return [f"hyb_log_mel(&{name}_mel, in0, t0, t1, out, (uint32_t *)scratch);"]
+
+    def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:
+        assert isinstance(item.op, LogMel)
+        return 4 * (item.op.frame // 2 + 1)

@@ -1,0 +1,55 @@
+"""Loudness of a frame without any FFT: y = round(256 * log2(sum of x**2 + 1)). Cheap enough to gate frames with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from feature_extractors.fixed_log2 import Q, log2_q15
+from feature_extractors.mel import OUT_BITS
+from feature_extractors.ops.base import Cost, Op, Value, register
+from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
+from feature_extractors.tiles import Box, Rule, Shape
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class FrameEnergy(Op):
+    """log2 of the energy in Q8; shape (frames, 1, 1), one frame a tile."""
+
+    name: ClassVar[str] = "frame_energy"
+    family: ClassVar[str] = "front end"
+
+    frame: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        check_framing("frame_energy", self.frame, self.hop)
+
+    def out(self, inputs: Sequence[Value]) -> Value:
+        frames = frame_count(inputs[0], self.frame, self.hop)
+        return Value((frames, 1, 1), "int16", 0, int(_log_energy(np.array(self.frame << 30))))
+
+    def tile(self, inputs: Sequence[Value]) -> Shape:
+        return (1, 1, 1)
+
+    def rules(self, inputs: Sequence[Value]) -> tuple[Rule, ...]:
+        return frame_rule(self.frame, self.hop)
+
+    def cost(self, inputs: Sequence[Value]) -> Cost:
+        return Cost(self.frame + 1, 2 * self.frame)
+
+    def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
+        return map_frames(inputs, box, self.frame, self.hop, _energies)[..., None]
+
+
+def _energies(frames: np.ndarray) -> np.ndarray:
+    wide = frames.astype(np.int64)
+    return _log_energy(np.einsum("nf,nf->n", wide, wide))[:, None]
+
+
+def _log_energy(energy: np.ndarray) -> np.ndarray:
+    return (log2_q15(energy + 1) + (1 << (Q - OUT_BITS - 1))) >> (Q - OUT_BITS)

@@ -1,0 +1,123 @@
+"""Log-mel spectrogram of int16 samples, in integers.
+
+    y = clamp(round(256 * (log2(mel power) - log2(1e-4))), 0, hi)
+
+mel power is that of librosa.feature.melspectrogram (samples in +-1, periodic Hann window, center=False, power=2,
+htk=False, norm="slaney"). The arithmetic is in feature_extractors.fixed_fft, .mel and .fixed_log2; the C kernel
+hyb_log_mel equals it bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from feature_extractors import fixed_fft
+from feature_extractors.fixed_log2 import Q, log2_q15
+from feature_extractors.mel import OUT_BITS, WEIGHT_BITS, dense, mel_sums, mel_tables
+from feature_extractors.ops.base import Cost, Op, OpError, Value, check_array, check_int, register
+from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
+from feature_extractors.tiles import Box, Rule, Shape
+
+MAX_BANDS = 128
+OFFSET_LIMIT = 1 << 24
+"""Offsets stay within +-2**24: with a log2 below 2**21 and an exponent below 2**22 no sum leaves int32."""
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class LogMel(Op):
+    """`bands` log-mel integers per frame; shape (frames, bands, 1), one frame a tile. Built by `log_mel`."""
+
+    name: ClassVar[str] = "log_mel"
+    family: ClassVar[str] = "front end"
+
+    rate: int
+    frame: int
+    hop: int
+    bands: int
+    fmin: int
+    fmax: int
+    edges: np.ndarray
+    weights: np.ndarray
+    offsets: np.ndarray
+    """The filter bank, see feature_extractors.mel.MelTables: kept, so that a saved model does not depend on libm."""
+
+    def __post_init__(self) -> None:
+        _check_numbers(self.rate, self.frame, self.hop, self.bands, self.fmin, self.fmax)
+        check_array("log_mel: edges", self.edges, "uint16", 1)
+        check_array("log_mel: weights", self.weights, "uint16", 1)
+        check_array("log_mel: offsets", self.offsets, "int32", 1)
+        edges = self.edges.astype(np.int64)
+        if len(edges) != self.bands + 2 or (np.diff(edges) < 0).any() or edges[-1] > self.frame // 2 + 1:
+            raise OpError(f"log_mel: edges must be {self.bands + 2} rising bins of a frame of {self.frame}")
+        if len(self.weights) != edges[-1] - edges[0]:
+            raise OpError(f"log_mel: edges want {edges[-1] - edges[0]} weights, not {len(self.weights)}")
+        if len(self.offsets) != self.bands or (np.abs(self.offsets.astype(np.int64)) > OFFSET_LIMIT).any():
+            raise OpError(f"log_mel: offsets must be {self.bands} numbers within +-{OFFSET_LIMIT}")
+
+    @property
+    def hi(self) -> int:
+        """Upper end of the range: what Parseval's theorem allows a full-scale frame to put into one band.
+
+        sum |X|**2 <= frame * sum (w x)**2 <= frame * (3/8 frame) * 32767**2 * 32768**2, all of it at weight 1.
+        """
+        bits = 2 * (self.frame.bit_length() - 1) - 3 + 60 + WEIGHT_BITS
+        worst = int(log2_q15(np.array(3))) + (bits << Q) + int(self.offsets.max())
+        return min(max((worst >> (Q - OUT_BITS)) + 1, 0), 32767)
+
+    def out(self, inputs: Sequence[Value]) -> Value:
+        return Value((frame_count(inputs[0], self.frame, self.hop), self.bands, 1), "int16", 0, self.hi)
+
+    def tile(self, inputs: Sequence[Value]) -> Shape:
+        return (1, self.bands, 1)
+
+    def rules(self, inputs: Sequence[Value]) -> tuple[Rule, ...]:
+        return frame_rule(self.frame, self.hop)
+
+    def cost(self, inputs: Sequence[Value]) -> Cost:
+        """Real multiplications of window, FFT, split and power, one per mel bin, and one per logarithm.
+
+        Bytes: the samples and every table once.
+        """
+        passes = sum(table.size * 2 for table in fixed_fft.twiddles(self.frame))
+        tables = self.frame + passes + 2 * fixed_fft.split_twiddles(self.frame).size
+        tables += self.edges.nbytes + self.weights.nbytes + self.offsets.nbytes
+        return Cost(fixed_fft.multiplications(self.frame) + len(self.weights) + self.bands, 2 * self.frame + tables)
+
+    def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
+        bank = dense(self.edges, self.weights, self.frame // 2 + 1)[:, box[1][0] : box[1][1]]
+        offsets = self.offsets[box[1][0] : box[1][1]].astype(np.int64)
+
+        def work(frames: np.ndarray) -> np.ndarray:
+            power, exponent = fixed_fft.power_spectrum(frames)
+            octaves = log2_q15(mel_sums(power, bank)) + (exponent.astype(np.int64)[:, None] << (Q + 1)) + offsets
+            return np.clip(octaves >> (Q - OUT_BITS), 0, self.hi)
+
+        return map_frames(inputs, box, self.frame, self.hop, work)[..., None]
+
+
+def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> LogMel:
+    """The op with its filter bank. Raises OpError for settings that leave a band without an FFT bin."""
+    _check_numbers(rate, frame, hop, bands, fmin, fmax)
+    tables = mel_tables(rate, frame, bands, fmin, fmax)
+    empty = np.flatnonzero(~dense(tables.edges, tables.weights, frame // 2 + 1).any(axis=0))
+    if len(empty):
+        raise OpError(
+            f"log_mel: bands {', '.join(map(str, empty))} of {bands} lie between two FFT bins of {rate / frame:.4g} Hz:"
+            " use fewer bands or a longer frame"
+        )
+    return LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets)
+
+
+def _check_numbers(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> None:
+    check_int("log_mel: rate", rate, 1000, 192000)
+    check_framing("log_mel", frame, hop, fixed_fft.MAX_FRAME)
+    if frame < fixed_fft.MIN_FRAME or frame & (frame - 1):
+        raise OpError(f"log_mel: frame must be 128, 256, 512 or 1024, not {frame}")
+    check_int("log_mel: bands", bands, 1, MAX_BANDS)
+    check_int("log_mel: fmax", fmax, 1, rate // 2)
+    check_int("log_mel: fmin", fmin, 0, fmax - 1)

@@ -1,0 +1,324 @@
+"""The command line: `hybrid fit`, `evaluate`, `predict`, `report`, `demo`, `presets`, `download`.
+
+Results go to stdout, progress and messages to stderr. An error that the user can put right is one line and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from hybrid import __version__
+from hybrid.errors import HybridError
+
+DATA_OPTIONS = (
+    ("classes", "Words to tell apart, comma separated; the rest becomes _unknown_ and _silence_ is added."),
+    ("layout", "Name of the data set's layout, where it could be taken for another."),
+    ("subset", "'esc10' takes only those classes of ESC-50."),
+    ("test_fold", "Fold to test on, where the set has folds."),
+    ("validation_fold", "Fold to choose settings on."),
+    ("leave_out", "FSDD: speaker(s) to test on."),
+    ("test_takes", "FSDD: takes to test on, such as 5-9."),
+)
+
+
+class Reporter:
+    """Messages and progress bars on stderr."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: tqdm | None = None
+
+    def say(self, text: str) -> None:
+        """One line of message."""
+        if not self._quiet:
+            tqdm.write(text, file=sys.stderr)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Advance the bar of a phase; a new phase closes the bar before."""
+        if self._quiet:
+            return
+        if self._bar is None or self._bar.desc != phase:
+            self.close()
+            self._bar = tqdm(total=total, desc=phase, file=sys.stderr, leave=True, dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """End the bar that is open."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def tells_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """One line and exit code 2 for what a user can put right; 130 for Ctrl-C."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        from codegen.host import CompilerError
+        from codegen.plan import PlanError
+        from feature_extractors.graph import GraphError
+        from tree_backends.forest import ForestError
+
+        try:
+            command(*args, **kwargs)
+        except (HybridError, CompilerError, PlanError, GraphError, ForestError) as error:
+            fail(str(error), 2)
+        except OSError as error:
+            fail(f"{error.filename or 'file system'}: {error.strerror or error}", 2)
+        except KeyboardInterrupt:
+            fail("interrupted: what stood before stands", 130)
+
+    return wrapped
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line on stderr and end."""
+    click.echo(f"hybrid: error: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def emit(result: dict[str, Any], as_json: bool, text: str) -> None:
+    """The result on stdout: JSON or lines for people."""
+    click.echo(json.dumps(result, indent=1, sort_keys=True) if as_json else text)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Result as JSON on stdout.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress or messages on stderr.")
+skip_option = click.option("--skip-bad", is_flag=True, help="List and leave out files that cannot be used.")
+
+
+def data_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags that say how recordings become classes and splits."""
+    for name, text in reversed(DATA_OPTIONS):
+        command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="hybrid")
+def cli() -> None:
+    """Small classifiers for microcontrollers whose features are computed on demand."""
+
+
+@cli.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--preset", default=None, help="Named settings; see `hybrid presets`.")
+@click.option("--config", "config_path", default=None, type=click.Path(path_type=Path), help="TOML file of settings.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
+@click.option("--name", default="model", show_default=True, help="Prefix of the generated C.")
+@click.option("--head", default="trees", show_default=True, help="'trees', or 'dense' for a linear head.")
+@click.option("--exit-loss", type=float, default=None, help="Accuracy (percentage points) that early exits may cost.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--compiler", default=None, help="C compiler for the parity check (default: gcc, clang, cc or zig).")
+@data_options
+@skip_option
+@json_option
+@quiet_option
+@tells_errors
+def fit(**options: Any) -> None:
+    """Train on the recordings in DATA and write C header, model and report to a folder."""
+    from hybrid.config import load_config, parse_override
+
+    config = load_config(options["preset"], options["config_path"], _overrides(options, parse_override))
+    _fit(options["data"], config, options, synthetic=False)
+
+
+def _overrides(options: dict[str, Any], parse: Callable[[str], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for text in options["overrides"]:
+        for section, values in parse(text).items():
+            merged.setdefault(section, {}).update(values)
+    named = {name: options[name] for name, _ in DATA_OPTIONS if options[name] is not None}
+    if named:
+        merged.setdefault("data", {}).update(named)
+    if options["exit_loss"] is not None:
+        merged.setdefault("forest", {})["exit_loss"] = options["exit_loss"] / 100
+    return merged
+
+
+def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> None:
+    from hybrid.fit import Console
+    from hybrid.fit import fit as run
+
+    reporter = Reporter(options["quiet"])
+    console = Console(reporter.say, reporter.progress)
+    try:
+        report = run(
+            data, options["out"], config, name=options["name"], seed=options["seed"], head=options["head"],
+            skip_bad=options["skip_bad"], compiler=options["compiler"], preset=options["preset"],
+            command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic, console=console,
+        )  # fmt: skip
+    finally:
+        reporter.close()
+    for row in report["closure"]:
+        reporter.say(
+            f"{row['kind']}: {row['features']} features, one closes over {row['trunk_share']:.0%} of the trunk "
+            f"and {row['frame_share']:.0%} of the frames"
+        )
+    emit(report, options["as_json"], fit_text(report, options["out"]))
+
+
+def fit_text(report: dict[str, Any], out: Path) -> str:
+    """The result of a fit in a few lines."""
+    lines = [f"{'synthetic data, ' if report['synthetic'] else ''}seed {report['seed']}, {report['head']} head"]
+    for split in ("validation", "test", "validation_without_silence", "test_without_silence"):
+        if split in report["accuracy"]:
+            lines.append(f"{split.replace('_', ' ')}: {accuracy_text(report['accuracy'][split])}")
+    cost = report["cost"]
+    lines.append(
+        f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f}, at most "
+        f"{cost['static_max'] / 1e6:.3f} M MAC; trunk and affine {cost['trunk_and_affine'] / 1e6:.3f} M; "
+        f"eager {cost['eager'] / 1e6:.3f} M; tiles {cost['tiles']['mean']:.0f} of {cost['tiles']['total']}"
+    )
+    code = report["code"]
+    lines.append(
+        f"flash {code['flash']['total'] / 1000:.1f} kB, RAM {code['ram']['context'] / 1000:.1f} kB; leaving at stages "
+        + ", ".join(f"{stage['left']:.0%}" for stage in report["stages"])
+    )
+    if "baseline" in report:
+        dense = report["baseline"]
+        lines.append(
+            f"dense head on the same trunk: test {dense['accuracy']['test']['accuracy']:.1%}, mean "
+            f"{dense['cost']['mean'] / 1e6:.3f} M MAC, flash {dense['code']['flash']['total'] / 1000:.1f} kB, "
+            f"RAM {dense['code']['ram']['context'] / 1000:.1f} kB"
+        )
+    lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
+    lines.append(f"wrote {out / (report['name'] + '.h')}, {out / 'hyb_runtime.h'}, {out / 'report.html'}")
+    return "\n".join(lines)
+
+
+def accuracy_text(found: dict[str, Any]) -> str:
+    """Accuracy with interval and n."""
+    low, high = found["interval"]
+    return f"{found['accuracy']:.1%} ({low:.1%}-{high:.1%}) of {found['n']} clips"
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--split", default=None, help="Only the clips of this split ('test'); default: every clip of the folder.")
+@click.option("--engine", default="c", show_default=True, help="'c' or 'interpreter'.")
+@click.option("--eager", is_flag=True, help="Compute every map whole first (engine c).")
+@data_options
+@skip_option
+@json_option
+@quiet_option
+@tells_errors
+def evaluate(folder: Path, data: Path, **options: Any) -> None:
+    """Accuracy and cost of the model in DIR on the recordings in DATA, in any known layout."""
+    from hybrid.evaluate import evaluate as run
+
+    reporter = Reporter(options["quiet"])
+    chosen = {name: options[name] for name, _ in DATA_OPTIONS if name not in ("classes", "subset")}
+    try:
+        result = run(
+            folder, data, split=options["split"], engine=options["engine"], eager=options["eager"],
+            skip_bad=options["skip_bad"], say=reporter.say, progress=reporter.progress, **chosen,
+        )  # fmt: skip
+    finally:
+        reporter.close()
+    cost = result["cost"]
+    text = [f"{name.replace('_', ' ')}: {accuracy_text(found)}" for name, found in result["accuracy"].items()]
+    text.append(f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M MAC")
+    emit(result, options["as_json"], "\n".join(text))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--engine", default="c", show_default=True, help="'c' or 'interpreter'.")
+@click.option("--eager", is_flag=True, help="Compute every map whole first (engine c).")
+@json_option
+@tells_errors
+def predict(folder: Path, files: tuple[Path, ...], engine: str, eager: bool, as_json: bool) -> None:
+    """Label audio files with the model in DIR."""
+    from hybrid.evaluate import predict as run
+
+    found = run(folder, files, engine=engine, eager=eager)
+    width = max(len(str(f)) for f in files)
+    lines = [
+        f"{row['file']:<{width}}  {row['label']}  (margin {row['margin']:.2f}, stage {row['stage'] + 1}, "
+        f"{row['cost'] / 1e6:.3f} M MAC)"
+        for row in found
+    ]
+    emit({"predictions": found}, as_json, "\n".join(lines))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
+@tells_errors
+def report(folder: Path, as_json: bool) -> None:
+    """Write DIR/report.html anew from DIR/report.json, and say where it is."""
+    from hybrid.evaluate import load_report
+    from hybrid.report import write
+
+    found = load_report(folder)
+    write(found, folder)
+    emit(found, as_json, f"{fit_text(found, folder)}\nreport: {folder / 'report.html'}")
+
+
+@cli.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--clips", default=60, show_default=True, help="Clips per class of the synthetic set.")
+@click.option("--seed", default=0, show_default=True)
+@json_option
+@quiet_option
+@tells_errors
+def demo(out: Path, clips: int, seed: int, as_json: bool, quiet: bool) -> None:
+    """Fit on a synthetic machine-condition set (motor off, normal, maintenance needed, failure)."""
+    import tempfile
+
+    from hybrid.config import load_config
+    from hybrid.data.synthetic import write_machine_set
+
+    options = {
+        "out": out, "name": "machine", "seed": seed, "head": "trees", "skip_bad": False, "compiler": None,
+        "preset": "demo", "as_json": as_json, "quiet": quiet,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="hybrid-demo-") as scratch:
+        data = Path(scratch) / "synthetic_machine_condition"
+        write_machine_set(data, clips_per_class=clips, seed=seed)
+        _fit(data, load_config("demo"), options, synthetic=True)
+
+
+@cli.command()
+@json_option
+@tells_errors
+def presets(as_json: bool) -> None:
+    """List the named settings with their first comment line."""
+    from hybrid.config import load_config, preset_names, preset_text
+
+    texts = {name: preset_text(name).lstrip("# ").splitlines()[0] for name in preset_names()}
+    result = {name: {"about": text, "config": load_config(name).to_dict()} for name, text in texts.items()}
+    emit(result, as_json, "\n".join(f"{name:<14} {text}" for name, text in texts.items()))
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@tells_errors
+def download(name: str, folder: Path) -> None:
+    """Download a public data set (speech_commands, fsdd, esc50) into DIR."""
+    from hybrid.data.download import download as run
+
+    click.echo(str(run(name, folder, say=lambda text: click.echo(text, err=True))))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli(prog_name="hybrid")
+
+
+if __name__ == "__main__":
+    main()

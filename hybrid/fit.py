@@ -1,0 +1,289 @@
+"""`hybrid fit`: recordings in, a folder with C, model and report out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codegen import interpret
+from codegen.artifacts import write_code, write_test_vectors
+from codegen.plan import Plan
+from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
+from feature_extractors.cnn.to_graph import add_trunk
+from feature_extractors.cnn.train import Pool, TrainedTrunk
+from feature_extractors.graph import Graph
+from hybrid import footprint, metrics, parity, summary
+from hybrid import report as reports
+from hybrid.candidates import stage_features
+from hybrid.closures import Closures
+from hybrid.config import Config
+from hybrid.data import SILENCE, LoadedCorpus, cached, load_corpus, open_corpus
+from hybrid.data.options import Options
+from hybrid.errors import HybridError
+from hybrid.front_end import LOG_MEL, front_end
+from hybrid.model_file import Model, save
+from hybrid.output import check_writable, replaced_folder
+from hybrid.staging import TreeData, choose_margins, dense_forest, fit_forest
+from hybrid.trunk import train, trunk_spec
+from hybrid.windows import Windows, cut
+from tree_backends.evaluate import stage_scores
+
+Say = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
+HEADS = ("trees", "dense")
+PARITY_LEAST = 200
+"""Parity is checked on the test windows, and on training windows beside them where the test split has fewer."""
+
+
+def _quiet(*_: Any) -> None:
+    return None
+
+
+@dataclass
+class Console:
+    """Where messages and progress go."""
+
+    say: Say = _quiet
+    progress: Progress = _quiet
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase."""
+        start = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained classifier: the plan asked for, the dense head on the same trunk, and where it came from."""
+
+    plan: Plan
+    dense: Plan
+    trunk: TrainedTrunk
+    offered: int
+
+
+def fit_windows(
+    training: Windows,
+    validation: Windows,
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    console: Console,
+) -> Fitted:
+    """Train trunk and forest on windows. Raises HybridError for settings that give no model."""
+    graph = front_end(config)
+    trunk_spec(config)
+    with console.phase("trunk"):
+        trunk = train(
+            config, training.pcm, training.truth, validation.pcm, validation.truth, noise, len(labels), seed,
+            lambda phase, done, total, _: console.progress(phase, done, total),
+        )  # fmt: skip
+    add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
+    with console.phase("forest"):
+        wanted, offered = _feature_maps(graph, config)
+        data = _tree_data(graph, trunk.pool, config, wanted)
+        forest = fit_forest(
+            graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
+            lambda done, total: console.progress("forest stages", done, total),
+        )  # fmt: skip
+        plan = Plan(name, labels, graph, forest)
+        maps = window_maps(graph, validation.pcm, wanted)
+        plan = Plan(name, labels, graph, forest.with_margins(_margins(plan, maps, validation.truth, config)))
+    shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
+    last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
+    return Fitted(plan, Plan(name, labels, graph, last), trunk, offered)
+
+
+def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
+    heads = config.trunk.heads
+    offered = [f for d in heads for f in stage_features(graph, config.forest.features, d, d == heads[-1])]
+    bases = {head_name(d) for d in heads} if config.forest.base else set()
+    return sorted({f.map for f in offered} | bases), len(offered)
+
+
+def _tree_data(graph: Graph, pool: Pool, config: Config, wanted: list[str]) -> TreeData:
+    """Feature maps and targets of augmented copies: on unchanged training clips a trunk is overconfident."""
+    copies = min(config.forest.copies, len(pool.logmel))
+    log_mel = pool.logmel[:copies].reshape(-1, *pool.logmel.shape[2:], 1)
+    target = np.eye(int(pool.labels.max()) + 1)[np.tile(pool.labels, copies)]
+    if pool.teacher is not None:
+        soft = np.exp(pool.teacher[:copies].astype(np.float64)).reshape(target.shape[0], -1)
+        share = config.forest.soft_share
+        target = (1 - share) * target + share * soft / soft.sum(axis=1, keepdims=True)
+    return TreeData(interpret.evaluate_maps(graph, {LOG_MEL: log_mel}, wanted), target)
+
+
+def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, np.ndarray]:
+    """Whole maps of windows; the front end's are cached by content of samples and settings."""
+    front = [m.name for m in graph.closure(wanted) if m.op.family == "front end" and m.op.name != "pool"]
+    key = ["front end", [graph[n].key for n in front], hashlib.sha256(pcm.tobytes()).hexdigest(), pcm.shape]
+    given = cached(key, lambda: interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), front))
+    return interpret.evaluate_maps(graph, dict(given), wanted)
+
+
+def _margins(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> list[int]:
+    values = interpret.feature_values(plan, maps)
+    scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(truth), -1))
+    prices = [float(plan.macs(plan.reachable(s + 1))) for s in range(len(plan.forest.stages))]
+    return choose_margins(scores, truth, np.array(prices), config.forest.exit_loss)
+
+
+def fit(
+    data: Path,
+    out: Path,
+    config: Config,
+    *,
+    name: str = "model",
+    seed: int = 0,
+    head: str = "trees",
+    skip_bad: bool = False,
+    compiler: str | None = None,
+    preset: str | None = None,
+    command: str = "",
+    synthetic: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
+
+    Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
+    """
+    console = console or Console()
+    check_writable(out)
+    if head not in HEADS:
+        raise HybridError(f"head {head!r} is unknown: choose from {', '.join(HEADS)}")
+    with console.phase("data"):
+        loaded = _load(data, config, skip_bad, seed, console)
+        corpus = loaded.corpus
+        splits = {s: cut(*loaded.select(s), corpus.labels, config) for s in ("train", "validation", "test")}
+    labels = tuple(corpus.labels)
+    fitted = fit_windows(
+        splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console
+    )  # fmt: skip
+    plan, other = (fitted.plan, fitted.dense) if head == "trees" else (fitted.dense, fitted.plan)
+    about = {"config": config.to_dict(), "preset": preset, "seed": seed, "head": head, "data": str(data)}
+    report = {
+        "format": 1, "name": name, "created_with": _version(), "command": command, "seed": seed, "preset": preset,
+        "synthetic": synthetic, "head": head, "config": config.to_dict(), "data": _describe(loaded, data, config),
+        "learning": _learning(fitted.trunk), "warnings": [],
+    }  # fmt: skip
+    with replaced_folder(out) as folder:
+        report |= _write_and_check(plan, folder, splits, console, compiler)
+        if head == "trees":
+            with replaced_folder(folder / "dense") as inner:
+                dense = _write_and_check(other, inner, splits, console, compiler)
+                save(Model(other, about | {"head": "dense"}), inner)
+            report["baseline"] = {"head": "dense"} | {k: dense[k] for k in ("accuracy", "cost", "code")}
+        closures = Closures(plan.graph)
+        report["closure"] = closures.table()
+        report["forest"] = summary.forest(plan, fitted.offered)
+        report["timing_s"] = {k: round(v, 2) for k, v in console.seconds.items()}
+        save(Model(plan, about), folder)
+        reports.write(report, folder)
+    return report
+
+
+def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Console) -> LoadedCorpus:
+    chosen = config.data
+    corpus = open_corpus(
+        data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,
+        validation_fold=chosen.validation_fold, leave_out=chosen.leave_out, test_takes=chosen.test_takes,
+        silence_clips=chosen.silence_clips, silence_fraction=chosen.silence_fraction,
+        silence_seconds=config.audio.window_s, seed=Options().seed,
+    )  # fmt: skip
+    loaded = load_corpus(
+        corpus, config.audio.rate, skip_bad, lambda done, total: console.progress("decoding", done, total)
+    )
+    console.say(f"layout {corpus.layout}: {corpus.split_description}")
+    for split, counts in loaded.corpus.counts().items():
+        shown = ", ".join(f"{label} {n}" for label, n in counts.items())
+        console.say(f"{split:>10}: {sum(counts.values())} clips ({shown})")
+    for note in loaded.corpus.notes:
+        console.say(f"note: {note}")
+    return loaded
+
+
+def _write_and_check(
+    plan: Plan, folder: Path, splits: dict[str, Windows], console: Console, compiler: str | None
+) -> dict[str, Any]:
+    """Write the C, hold it against the interpreter, and gather everything that is measured on it."""
+    with console.phase("c"):
+        write_code(plan, folder)
+        code = footprint.measure(folder, plan.name)
+    with console.phase("parity"):
+        test = splits["test"]
+        extra = splits["train"].pcm[: max(0, PARITY_LEAST - len(test.pcm))]
+        names = (*test.names, *splits["train"].names[: len(extra)])
+        both, summary_of = parity.check(plan, folder, np.concatenate([test.pcm, extra]), names, compiler)
+        results = interpret.run(plan, test.pcm) if len(extra) else both
+        write_test_vectors(plan, test.pcm, results, folder)
+    validation = interpret.run(plan, splits["validation"].pcm)
+    return {
+        "accuracy": accuracies({"validation": (splits["validation"], validation), "test": (test, results)}, plan.labels),
+        "cost": summary.cost(results),
+        "maps": summary.maps(results),
+        "stages": summary.stages(results, test.truth),
+        "features": summary.features(results, Closures(plan.graph)),
+        "code": code,
+        "parity": summary_of,
+    }
+
+
+def accuracies(
+    found: dict[str, tuple[Windows, interpret.Results]], labels: tuple[str, ...]
+) -> dict[str, Any]:
+    """Accuracy per clip of each split, and without `_silence_` clips where there is such a class."""
+    result = {}
+    for split, (windows, results) in found.items():
+        predicted = windows.clip_labels(results.scores)
+        result[split] = metrics.accuracy(windows.clip_truth, predicted, labels)
+        if SILENCE in labels:
+            kept = windows.clip_truth != labels.index(SILENCE)
+            name = f"{split}_without_silence"
+            result[name] = metrics.accuracy(windows.clip_truth[kept], predicted[kept], labels)
+    return result
+
+
+def _describe(loaded: LoadedCorpus, data: Path, config: Config) -> dict[str, Any]:
+    corpus = loaded.corpus
+    return {
+        "path": str(data),
+        "layout": corpus.layout,
+        "split": corpus.split_description,
+        "notes": corpus.notes,
+        "rate": config.audio.rate,
+        "window_s": config.audio.window_s,
+        "counts": corpus.counts(),
+    }
+
+
+def _learning(trunk: TrainedTrunk) -> dict[str, Any]:
+    points = [p for p in trunk.curves if not p.phase.startswith("teacher")]
+    starts: dict[str, int] = {}
+    last = 0
+    for point in points:
+        starts.setdefault(point.phase, last)
+        last = starts[point.phase] + point.epoch
+    heads = [f"depth {d}" for d in trunk.spec.heads]
+    return {
+        "epoch": [starts[p.phase] + p.epoch for p in points],
+        "train_loss": [p.loss for p in points],
+        "validation_accuracy": {h: [p.validation[i] for p in points] for i, h in enumerate(heads)},
+    }
+
+
+def _version() -> str:
+    from hybrid import __version__
+
+    return f"hybrid {__version__}"

@@ -1,0 +1,40 @@
+"""The graph's front: samples, log-mel frames, and the cheap maps beside them."""
+
+from __future__ import annotations
+
+from feature_extractors.graph import Graph, GraphError
+from feature_extractors.ops.base import OpError
+from feature_extractors.ops.dct import dct
+from feature_extractors.ops.frame_energy import FrameEnergy
+from feature_extractors.ops.log_mel import log_mel
+from feature_extractors.ops.pool import Pool
+from feature_extractors.ops.samples import Samples
+from feature_extractors.ops.zero_crossings import ZeroCrossings
+from hybrid.config import Config
+from hybrid.errors import HybridError
+
+PCM, LOG_MEL = "pcm", "log_mel"
+
+
+def window_samples(config: Config) -> int:
+    """Samples of one window."""
+    return round(config.audio.window_s * config.audio.rate)
+
+
+def front_end(config: Config) -> Graph:
+    """A graph with the samples, the log-mel and every cheap map. Raises HybridError for impossible settings."""
+    front, graph = config.front_end, Graph()
+    try:
+        graph.add(PCM, Samples(config.audio.rate, window_samples(config)))
+        frames = (front.frame, front.hop)
+        graph.add("energy", FrameEnergy(*frames), [PCM])
+        graph.add("crossings", ZeroCrossings(*frames), [PCM])
+        graph.add(LOG_MEL, log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax), [PCM])
+        if front.coefficients:
+            graph.add("mfcc", dct(front.bands, front.coefficients), [LOG_MEL])
+        times, bands = config.forest.log_mel_regions
+        for kind in ("mean", "max"):
+            graph.add(f"log_mel_{kind}", Pool(kind, times, bands, 1), [LOG_MEL])
+    except (GraphError, OpError) as error:
+        raise HybridError(f"these settings give no model: {error}") from None
+    return graph

@@ -1,0 +1,63 @@
+"""From settings to a trained trunk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from feature_extractors.cnn.augment import AugmentSettings, LogMelSettings
+from feature_extractors.cnn.spec import Block, TrunkSpec
+from feature_extractors.cnn.train import Progress, TrainedTrunk, TrainSettings, train_trunk
+from hybrid.config import Config
+from hybrid.errors import HybridError
+from hybrid.front_end import window_samples
+
+
+def trunk_spec(config: Config) -> TrunkSpec:
+    """The trunk that the settings describe. Raises HybridError where they contradict each other."""
+    trunk, front = config.trunk, config.front_end
+    depth = len(trunk.channels)
+    for key in ("kernels", "strides", "band_kernels", "band_strides"):
+        if len(getattr(trunk, key)) != depth:
+            raise HybridError(f"trunk.{key} has {len(getattr(trunk, key))} numbers, trunk.channels {depth}")
+    kernels = zip(trunk.kernels, trunk.band_kernels, strict=True)
+    strides = zip(trunk.strides, trunk.band_strides, strict=True)
+    kinds = [trunk.first] + ["separable"] * (depth - 1)
+    try:
+        blocks = tuple(
+            Block(channels, kernel, stride, kind, trunk.depthwise_relu)
+            for channels, kernel, stride, kind in zip(trunk.channels, kernels, strides, kinds, strict=True)
+        )
+        frames = _mel_settings(config).frames(window_samples(config))
+        return TrunkSpec(
+            trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts
+        )
+    except ValueError as error:
+        raise HybridError(f"trunk: {error}") from None
+
+
+def train(
+    config: Config,
+    train_pcm: np.ndarray,
+    train_y: np.ndarray,
+    val_pcm: np.ndarray,
+    val_y: np.ndarray,
+    noise: Sequence[np.ndarray],
+    classes: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainedTrunk:
+    """Train on windows, int16 (n, samples). See feature_extractors.cnn.train.train_trunk."""
+    augment = AugmentSettings(**dataclasses.asdict(config.augment))
+    settings = TrainSettings(augment=augment, **dataclasses.asdict(config.training))
+    return train_trunk(
+        trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), settings, seed, progress,
+        classes,
+    )  # fmt: skip
+
+
+def _mel_settings(config: Config) -> LogMelSettings:
+    front = config.front_end
+    return LogMelSettings(config.audio.rate, front.frame, front.hop, front.bands, front.fmin, front.fmax)

@@ -1,0 +1,92 @@
+"""The simulated arithmetic is the integer arithmetic."""
+
+import numpy as np
+import pytest
+import torch
+
+from feature_extractors.cnn.modules import FloatTrunk, QuantTrunk
+from feature_extractors.cnn.quantise import LOGIT_SCALE, LOGMEL_SCALE
+from feature_extractors.cnn.spec import Block, TrunkSpec
+
+TIME = TrunkSpec(
+    "time", 49, 16, (Block(12, (9, 1), (2, 1)), Block(10, (5, 1), depthwise_relu=True), Block(14, (7, 1), (2, 1))), (2, 3), (1, 3)
+)
+EVEN = TrunkSpec("time", 50, 8, (Block(8, (4, 1), (2, 1), "conv"), Block(8, (6, 1), (3, 1))), (1, 2))
+DSCNN = TrunkSpec(
+    "dscnn", 60, 20, (Block(8, (10, 4), (1, 2), "conv"), Block(6, (3, 3), depthwise_relu=True), Block(9, (3, 3))), (1, 3)
+)
+
+
+def trained_like(spec, seed=0):
+    """A trunk with lively batch-norm statistics, folded and calibrated, and int16 log-mels to feed it."""
+    torch.manual_seed(seed)
+    trunk, rng = FloatTrunk(spec, 5), np.random.default_rng(seed)
+    logmel = np.clip(rng.normal(1200, 1500, (24, spec.frames, spec.bands)), 0, 6000).astype(np.int16)
+    floats = torch.from_numpy(logmel.astype(np.float32)) * LOGMEL_SCALE
+    for _ in range(20):
+        trunk(floats)
+    for parameter in trunk.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    trunk.eval()
+    simulated = QuantTrunk(trunk)
+    simulated.calibrate(floats)
+    return trunk, simulated, logmel, floats
+
+
+@pytest.mark.parametrize("spec", [TIME, EVEN, DSCNN], ids=["time", "even kernels", "dscnn"])
+def test_in_double_precision_the_simulation_equals_the_integers_bit_for_bit(spec):
+    _, simulated, logmel, floats = trained_like(spec)
+    integers = simulated.export().logits(logmel)
+    with torch.no_grad():
+        simulation = simulated.double()(floats.double())
+    for ours, theirs in zip(integers, simulation, strict=True):
+        np.testing.assert_array_equal(ours, np.rint(theirs.numpy() / LOGIT_SCALE))
+
+
+@pytest.mark.parametrize("spec", [TIME, EVEN, DSCNN], ids=["time", "even kernels", "dscnn"])
+def test_every_map_of_the_simulation_equals_the_integer_map(spec):
+    _, simulated, logmel, floats = trained_like(spec, seed=1)
+    exact = simulated.export().forward(logmel, ("conv", "pointwise"))
+    with torch.no_grad():
+        for depth, x, step in simulated.double()._depths(floats.double()):
+            name = next(n for n in (f"pointwise{depth}", f"conv{depth}") if n in exact)
+            np.testing.assert_array_equal(exact[name], np.rint(x.permute(0, 2, 3, 1).numpy() / step))
+
+
+def test_single_precision_seldom_differs_and_never_by_much():
+    _, simulated, logmel, floats = trained_like(TIME)
+    integers = simulated.export().logits(logmel)
+    with torch.no_grad():
+        simulation = simulated(floats)
+    for ours, theirs in zip(integers, simulation, strict=True):
+        assert np.abs(ours * LOGIT_SCALE - theirs.numpy()).max() < 0.1
+
+
+@pytest.mark.parametrize("spec", [TIME, EVEN, DSCNN], ids=["time", "even kernels", "dscnn"])
+def test_integer_logits_follow_the_float_logits(spec):
+    trunk, simulated, logmel, floats = trained_like(spec)
+    with torch.no_grad():
+        reference = trunk(floats)
+    for ours, theirs in zip(simulated.export().logits(logmel), reference, strict=True):
+        error = ours * LOGIT_SCALE - theirs.numpy()
+        assert np.sqrt((error**2).mean()) < 0.15 * theirs.numpy().std() + 0.02
+
+
+def test_gradients_reach_every_parameter_of_the_simulation():
+    _, simulated, _, floats = trained_like(TIME)
+    simulated.train()
+    sum(logits.square().mean() for logits in simulated(floats)).backward()
+    for name, parameter in simulated.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_outputs_stay_in_their_types_on_the_loudest_and_the_emptiest_log_mel():
+    _, simulated, logmel, _ = trained_like(DSCNN)
+    extremes = np.stack([np.full_like(logmel[0], 32767), np.zeros_like(logmel[0])])
+    trunk = simulated.export()
+    for layer in trunk.layers:
+        values = trunk.forward(extremes, (layer.kind,))[layer.name]
+        assert values.dtype == np.dtype(layer.dtype)
+        assert layer.lo <= values.min() and values.max() <= layer.hi
+        assert values.shape[1:] == tuple(layer.shape)

@@ -1,0 +1,124 @@
+"""Small random plans over raw samples: quick to evaluate, and every op, stride, padding and tile size occurs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen import interpret
+from codegen.plan import Plan
+from feature_extractors.graph import Graph
+from feature_extractors.ops.affine import Affine
+from feature_extractors.ops.convolution import Conv, Depthwise
+from feature_extractors.ops.pool import Pool
+from feature_extractors.ops.requant import fixed_point
+from feature_extractors.ops.samples import Samples
+from tree_backends.build import ForestBuilder
+from tree_backends.forest import Feature
+
+SAMPLES = 1000
+
+
+class Draw:
+    """Random parameters from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def one(self, *choices):
+        """One of the choices."""
+        return choices[self.rng.integers(len(choices))]
+
+    def weights(self, *shape: int) -> np.ndarray:
+        """int8, the extremes included."""
+        return self.rng.integers(-128, 128, shape).astype(np.int8)
+
+    def scaling(self, channels: int, scale: float) -> dict[str, np.ndarray]:
+        """bias, multiplier and shift around a scale."""
+        pairs = [fixed_point(scale * self.rng.uniform(0.5, 2)) for _ in range(channels)]
+        return {
+            "bias": self.rng.integers(-5000, 5000, channels).astype(np.int32),
+            "multiplier": np.array([m for m, _ in pairs], np.int32),
+            "shift": np.array([s for _, s in pairs], np.int32),
+        }
+
+    def pcm(self, n: int) -> np.ndarray:
+        """int16 windows (n, SAMPLES): noise at several levels, and full-scale squares."""
+        level = 10 ** self.rng.uniform(0, 4.5, (n, 1))
+        pcm = np.clip(self.rng.normal(size=(n, SAMPLES)) * level, -32768, 32767)
+        pcm[0] = np.where(np.arange(SAMPLES) % 50 < 25, 32767, -32768)
+        return pcm.astype(np.int16)
+
+
+def random_graph(draw: Draw) -> Graph:
+    """samples -> conv -> depthwise -> pointwise -> pools -> affine, and a 2-D convolution beside them."""
+    graph = Graph()
+    graph.add("pcm", Samples(16000, SAMPLES))
+    c1, c2 = int(draw.rng.integers(3, 9)), int(draw.rng.integers(3, 11))
+    common = {"fold_bands": False}
+    graph.add(
+        "stem",
+        Conv(weights=draw.weights(c1, 21, 1, 1), stride=(20, 1), pad=(draw.one(0, 5), 0, 0, 0), dtype="uint8",
+             group=draw.one(1, c1), **draw.scaling(c1, 2e-4), **common),
+        ["pcm"],
+    )  # fmt: skip
+    graph.add(
+        "dw",
+        Depthwise(weights=draw.weights(5, 1, c1), stride=(draw.one(1, 2), 1), pad=(2, 2, 0, 0),
+                  dtype=draw.one("int8", "uint8", "int16"), group=int(draw.rng.integers(1, c1 + 1)),
+                  **draw.scaling(c1, 5e-3), **common),
+        ["stem"],
+    )  # fmt: skip
+    graph.add(
+        "pw",
+        Conv(weights=draw.weights(c2, 1, 1, c1), stride=(1, 1), pad=(0, 0, 0, 0), dtype="uint8",
+             group=int(draw.rng.integers(1, c2 + 1)), **draw.scaling(c2, 5e-3), **common),
+        ["dw"],
+    )  # fmt: skip
+    plane = Conv(
+        weights=draw.weights(5, 7, 1, 1), stride=(25, 1), pad=(0, 0, 0, 0), dtype="int16", group=5,
+        **draw.scaling(5, 1e-2), **common,
+    )  # fmt: skip
+    graph.add("plane", plane, ["pcm"])
+    folded = Conv(
+        weights=draw.weights(4, 3, 1, 5), stride=(2, 1), pad=(1, 1, 0, 0), dtype="int8", fold_bands=True, group=2,
+        **draw.scaling(4, 1e-4),
+    )  # fmt: skip
+    graph.add("folded", folded, ["plane"])
+    graph.add("mean", Pool("mean", 3, 1, int(draw.rng.integers(1, c2 + 1))), ["pw"])
+    graph.add("peak", Pool("max", 2, 1, int(draw.rng.integers(1, c2 + 1))), ["pw"])
+    heads = Affine(
+        weights=(draw.weights(3, 3 * c2), draw.weights(3, 2 * c2)), shifts=(0, 3), group=draw.one(1, 2, 3),
+        **draw.scaling(3, 1e-2),
+    )  # fmt: skip
+    graph.add("head", heads, ["mean", "peak"])
+    return graph
+
+
+def random_plan(seed: int, vector: bool = False) -> tuple[Plan, np.ndarray]:
+    """A plan of three stages and windows int16 (n, SAMPLES) of which some leave at each stage."""
+    draw = Draw(seed)
+    graph, pcm = random_graph(draw), draw.pcm(24)
+    read = ("mean", "peak", "pw", "head", "stem", "folded")
+    features = [Feature(n, tuple(int(i) for i in at)) for n in read for at in np.ndindex(graph[n].value.shape)]
+    maps = interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), list(read))
+    builder = ForestBuilder(3, features, 1 / 1024)
+    for stage in range(3):
+        for tree in range(int(draw.rng.integers(1, 6))):
+            root = _grow(builder, draw, maps, features, int(draw.rng.integers(0, 4)), 3 if vector else 1)
+            builder.tree(root, *([] if vector else [tree % 3]))
+        builder.stage("head" if stage == draw.one(0, 1) else None, draw.one(0, 2))
+    plan = Plan("rnd", ("a", "b c", 'ü"?\\'), graph, builder.finish(draw.rng.normal(size=3)))
+    margins = np.quantile(interpret.run(plan, pcm).margin, [0.6, 0.4]).astype(int)
+    return Plan(plan.name, plan.labels, graph, plan.forest.with_margins([*margins, 0])), pcm
+
+
+def _grow(builder, draw: Draw, maps, features, depth: int, width: int) -> int:
+    if depth == 0:
+        return builder.leaf(draw.rng.normal(size=width))
+    node, number = builder.node(), int(draw.rng.integers(len(features)))
+    feature = features[number]
+    values = maps[feature.map][(slice(None), *feature.index)]
+    left = _grow(builder, draw, maps, features, depth - 1, width)
+    right = _grow(builder, draw, maps, features, int(draw.rng.integers(0, depth)), width)
+    builder.set_node(node, number, int(np.quantile(values, draw.rng.uniform(0.1, 0.9))), left, right)
+    return node
