@@ -73,9 +73,8 @@ def report(reference: np.ndarray, found: np.ndarray, level: np.ndarray) -> list[
             ref, error = reference[chosen], (found - reference)[chosen]
             snr = 10 * np.log10((ref**2).sum() / max((error**2).sum(), 1e-30))
             absolute = OCTAVE_DB * np.abs(error)
-            lines.append(
-                f"{name:>20} {int(chosen.sum()):8} {snr:7.1f} {np.quantile(absolute, 0.99):14.4f} {absolute.max():11.3f}"
-            )
+            figures = f"{snr:7.1f} {np.quantile(absolute, 0.99):14.4f} {absolute.max():11.3f}"
+            lines.append(f"{name:>20} {int(chosen.sum()):8} {figures}")
     return lines
 
 

@@ -23,8 +23,8 @@ def table() -> np.ndarray:
 
 
 def log2_q15(x: np.ndarray) -> np.ndarray:
-    """2**15 * log2(x | 1) of int64 values in [0, 2**62), as int64. 0 counts as 1; monotone."""
-    mantissa, top = x.astype(np.int64) | 1, np.full(x.shape, 62, dtype=np.int64)
+    """2**15 * log2(x) of int64 values in [1, 2**62), as int64. Monotone."""
+    mantissa, top = x.astype(np.int64), np.full(x.shape, 62, dtype=np.int64)
     for step in (32, 16, 8, 4, 2, 1):
         small = mantissa < np.int64(1) << (63 - step)
         mantissa = np.where(small, mantissa << step, mantissa)

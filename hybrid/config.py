@@ -200,7 +200,7 @@ def parse_override(text: str) -> dict[str, dict[str, Any]]:
     """`section.key=value` with a TOML value (a bare word is a string). Raises HybridError."""
     name, equals, value = text.partition("=")
     section, dot, key = name.strip().partition(".")
-    if not (equals and dot and key):
+    if not (equals and section and dot and key):
         raise HybridError(f"--set {text!r} is not of the form section.key=value, such as forest.leaves=8")
     try:
         parsed = tomllib.loads(f"value = {value.strip()}")["value"]

@@ -1,1 +1,1 @@
-"""Its being here puts this folder on the import path, so that tests find c_helpers and recordings."""
+"""Its being here puts the repository's root on the import path, so that tests find their helpers as `tests.name`."""

@@ -149,7 +149,12 @@ def noise_crops(noise: list[np.ndarray], clips: int, samples: int, generator: to
 
 
 def augment_pcm(
-    pcm: Tensor, noise: list[np.ndarray], pure_noise: Tensor, rate: int, settings: AugmentSettings, generator: torch.Generator
+    pcm: Tensor,
+    noise: list[np.ndarray],
+    pure_noise: Tensor,
+    rate: int,
+    settings: AugmentSettings,
+    generator: torch.Generator,
 ) -> Tensor:
     """Random speed, shift, gain and added noise. pcm: float [clip, sample]; pure_noise: bool [clip], noise alone there."""
     clips, samples = pcm.shape
@@ -158,7 +163,9 @@ def augment_pcm(
         level = torch.rand(clips, 1, generator=generator) * settings.noise_gain
         level = level * (torch.rand(clips, 1, generator=generator) < settings.noise_probability)
         alone = decibels(uniform(generator, clips, 1) * (settings.gain_db + 2))
-        level = torch.where(pure_noise[:, None], alone, level) * decibels(uniform(generator, clips, 1) * settings.gain_db)
+        level = torch.where(pure_noise[:, None], alone, level) * decibels(
+            uniform(generator, clips, 1) * settings.gain_db
+        )
         out = out + noise_crops(noise, clips, samples, generator) * level
     return out.clamp(-1, 1)
 
@@ -171,7 +178,12 @@ def decibels(level: Tensor) -> Tensor:
 def random_equaliser(clips: int, bands: int, strength: float, generator: torch.Generator) -> Tensor:
     """Power factors [clip, band] of random smooth curves: other microphones, other rooms, other voices."""
     x = torch.linspace(-1, 1, bands)
-    curves = {"tilt": x, "cos": torch.cos(math.pi * x), "sin": torch.sin(math.pi * x), "cos2": torch.cos(2 * math.pi * x)}
+    curves = {
+        "tilt": x,
+        "cos": torch.cos(math.pi * x),
+        "sin": torch.sin(math.pi * x),
+        "cos2": torch.cos(2 * math.pi * x),
+    }
     basis = torch.stack([weight * curves[name] for weight, name in CURVES])
     return 2 ** (torch.randn(clips, len(CURVES), generator=generator) * strength @ basis)
 
@@ -188,7 +200,9 @@ def mask_spectrogram(logmel: Tensor, settings: AugmentSettings, generator: torch
     return logmel
 
 
-def mixup(logmel: Tensor, target: Tensor, settings: AugmentSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def mixup(
+    logmel: Tensor, target: Tensor, settings: AugmentSettings, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Convex mixtures of log-mels [clip, frame, band] and of their class distributions [clip, class], the first leading."""
     # torch's Beta sampler takes no generator: numpy's, seeded from it, does
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))

@@ -210,7 +210,9 @@ class QuantConv(nn.Module):
         """Choose the scale that loses least of `x`, samples of the output before requantisation (mean square)."""
         lo, hi = self.limits
         top = max(float(x.max()) / hi, float(x.min()) / lo if lo else 0.0, 1e-6)
-        losses = [float(((fake_activation(x, top * c, lo, hi) - x.clamp_min(lo * 1e9)) ** 2).mean()) for c in CLIP_CANDIDATES]
+        losses = [
+            float(((fake_activation(x, top * c, lo, hi) - x.clamp_min(lo * 1e9)) ** 2).mean()) for c in CLIP_CANDIDATES
+        ]
         self.scale.fill_(top * CLIP_CANDIDATES[int(np.argmin(losses))])
 
 
@@ -276,7 +278,9 @@ class QuantTrunk(nn.Module):
     def __init__(self, trunk: FloatTrunk) -> None:
         super().__init__()
         self.spec, self.classes = trunk.spec, trunk.classes
-        self.blocks = nn.ModuleList(nn.ModuleList(fold_block(b, INPUT_GAIN if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks))
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(fold_block(b, INPUT_GAIN if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
+        )
         self.heads = nn.ModuleDict({str(d): QuantHead(trunk.heads[str(d)], self.spec, d) for d in self.spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:

@@ -40,7 +40,8 @@ class QuantisedLayer:
     affine      one or more   [row, all inputs flattened in order]; segment i's dot product is shifted left by
                               segment_shifts[i] before the sum
 
-    bias, multiplier and shift are int32 per output channel; y = clamp(round_half_up(acc * multiplier / 2**shift), lo, hi).
+    bias, multiplier and shift are int32 per output channel:
+    y = clamp(round_half_up(acc * multiplier / 2**shift), lo, hi).
     """
 
     name: str
@@ -79,7 +80,9 @@ class QuantisedTrunk:
                 return layer
         raise KeyError(f"layer {name!r} is not in the trunk ({', '.join(item.name for item in self.layers)})")
 
-    def forward(self, logmel: np.ndarray, keep: tuple[str, ...] = ("affine", "pool_mean", "pool_max")) -> dict[str, np.ndarray]:
+    def forward(
+        self, logmel: np.ndarray, keep: tuple[str, ...] = ("affine", "pool_mean", "pool_max")
+    ) -> dict[str, np.ndarray]:
         """Integer evaluation of whole clips.
 
         logmel: int16 [n, frames, bands]. Returns, for every layer of a kind in `keep`, an array [n, *shape] of the

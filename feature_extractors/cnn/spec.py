@@ -1,4 +1,4 @@
-"""What a trunk looks like: shapes, kernels, depths with heads, pool regions and multiply-accumulate counts (no torch here).
+"""What a trunk looks like: shapes, kernels, heads, pooling and multiply-accumulate counts (no torch here).
 
 Every map of a trunk is a tensor [time, band, channel]. The two families differ only in how they see the log-mel:
 
@@ -98,7 +98,7 @@ class TrunkSpec:
             raise ValueError("the first block of the family 'dscnn' must be a full conv: its input has one channel")
         shortest = min(self.shapes()[d].time for d in self.heads)
         if min(self.all_parts(), default=0) < 1 or max(self.all_parts()) > shortest:
-            raise ValueError(f"pool parts {self.all_parts()} must lie in 1..{shortest}, the positions of the shortest head")
+            raise ValueError(f"pool parts {self.all_parts()} must lie in 1..{shortest}, the fewest positions of a head")
 
     @property
     def input_shape(self) -> Shape:

@@ -160,7 +160,9 @@ def _check(
     """Raise ValueError for arguments that do not fit together; returns the number of classes."""
     for name, pcm, labels in (("train", train_pcm, train_y), ("val", val_pcm, val_y)):
         if pcm.dtype != np.int16 or pcm.ndim != 2 or len(pcm) != len(labels) or not len(pcm):
-            raise ValueError(f"{name}_pcm must be int16 [clip, sample] with one label each, got {pcm.dtype} {pcm.shape}")
+            raise ValueError(
+                f"{name}_pcm must be int16 [clip, sample] with one label each, got {pcm.dtype} {pcm.shape}"
+            )
     frames = mel.frames(train_pcm.shape[1])
     if (frames, mel.bands) != (spec.frames, spec.bands):
         raise ValueError(f"clips give {frames} x {mel.bands} log-mels, the trunk takes {spec.frames} x {spec.bands}")
@@ -180,7 +182,9 @@ class _Stopped(Exception):
 class _Run:
     """What all phases of one training share."""
 
-    def __init__(self, settings: TrainSettings, seed: int, progress: Progress | None, val: np.ndarray, val_y: np.ndarray):
+    def __init__(
+        self, settings: TrainSettings, seed: int, progress: Progress | None, val: np.ndarray, val_y: np.ndarray
+    ):
         self.settings, self.seed, self.progress = settings, seed, progress
         self.val, self.val_y = val, val_y
         self.curves: list[CurvePoint] = []
@@ -267,7 +271,9 @@ def _add_teachers(run: _Run, pool: Pool, spec: TrunkSpec, classes: int) -> Pool:
     """Train the teachers side by side and label the pool with their mean probabilities."""
     settings = run.settings
     widths = settings.teacher_widths
-    fresh = [run.build(lambda: Teacher(spec.frames, spec.bands, classes, widths), 2, i) for i in range(settings.teachers)]
+    fresh = [
+        run.build(lambda: Teacher(spec.frames, spec.bands, classes, widths), 2, i) for i in range(settings.teachers)
+    ]
 
     def fit(number: int) -> nn.Module:
         # every second teacher learns mixtures: teachers that err differently are the better ensemble

@@ -94,7 +94,8 @@ class LogMel(Op):
 
         def work(frames: np.ndarray) -> np.ndarray:
             power, exponent = fixed_fft.power_spectrum(frames)
-            octaves = log2_q15(mel_sums(power, bank)) + (exponent.astype(np.int64)[:, None] << (Q + 1)) + offsets
+            # The lowest bit stands for nothing that the floor lets through, and makes a logarithm of silence.
+            octaves = log2_q15(mel_sums(power, bank) | 1) + (exponent.astype(np.int64)[:, None] << (Q + 1)) + offsets
             return np.clip(octaves >> (Q - OUT_BITS), 0, self.hi)
 
         return map_frames(inputs, box, self.frame, self.hop, work)[..., None]

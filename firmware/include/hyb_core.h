@@ -5,7 +5,24 @@
 #define HYB_CORE_H
 #include <stddef.h>
 #include <stdint.h>
+/* A bare toolchain has no <string.h>, only the two functions of it that every compiler needs itself. */
+#if defined(__has_include)
+#if !__has_include(<string.h>)
+#define HYB_NO_STRING_H
+#endif
+#endif
+#ifndef HYB_NO_STRING_H
 #include <string.h>
+#else
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+#ifdef __cplusplus
+}
+#endif
+#endif
 
 /* Raised whenever generated code and runtime stop fitting each other. */
 #define HYB_RUNTIME_API 1

@@ -5,12 +5,12 @@
 #define HYB_FRAME_H
 #include "hyb_core.h"
 
-/* 2**15 * log2(x | 1), x below 2**62: top bit, 32 chords of log2(1 + f), linear between them. Monotone. */
+/* 2**15 * log2(x), x in [1, 2**62): top bit, 32 chords of log2(1 + f), linear between them. Monotone. */
 static inline int32_t hyb_log2_q15(uint64_t x) {
   static const uint16_t chords[33] = {0,     1455,  2866,  4236,  5568,  6863,  8124,  9352,  10549, 11716, 12855,
                                       13968, 15055, 16117, 17156, 18173, 19168, 20143, 21098, 22034, 22952, 23852,
                                       24736, 25604, 26455, 27292, 28114, 28922, 29717, 30498, 31267, 32024, 32768};
-  const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x | 1u;
+  const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x;
   const uint32_t word = high != 0 ? high : low, below = high != 0 ? low : 0;
   const int32_t top = hyb_top_bit(word), shift = 31 - top;
   const uint32_t mantissa = (word << shift) | ((below >> 1) >> top);

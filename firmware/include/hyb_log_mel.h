@@ -28,7 +28,8 @@ static inline void hyb_log_mel(const hyb_mel *p, const int16_t *pcm, int32_t t0,
       }
       if (segment > 0) {
         const int32_t band = segment - 1;
-        const int32_t octaves = hyb_log2_q15(rising + (power << 16) - weighted) + (exponent << 16) + p->offsets[band];
+        const uint64_t sum = (rising + (power << 16) - weighted) | 1u; /* silence, too, has a logarithm */
+        const int32_t octaves = hyb_log2_q15(sum) + (exponent << 16) + p->offsets[band];
         out[t * p->bands + band] = (int16_t)hyb_clamp(octaves >> 7, 0, p->hi);
       }
       rising = weighted;

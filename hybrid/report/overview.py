@@ -66,7 +66,8 @@ def summary(report: Mapping[str, Any]) -> str:
     mean = at(report, "cost", "mean")
     if number(mean) is not None:
         share = of_eager(report)
-        against = f", {formats.percent(share, 0)} of what computing every map would cost" if share is not None else ""
+        lazy = share is not None and share < 1
+        against = f", {formats.percent(share, 0)} of what computing every map would cost" if lazy else ""
         parts.append(f"a decision costs {formats.amount(mean, unit(report))} on average{against}")
     told = "; ".join(part for part in parts if part)
     return f"{told[0].upper()}{told[1:]}." if told else ""
@@ -108,7 +109,10 @@ def _cost(report: Mapping[str, Any]) -> Tile | None:
     if number(mean) is None:
         return None
     share, eager = of_eager(report), at(report, "cost", "eager")
-    note = f"{formats.percent(share, 0)} of eager, {formats.amount(eager, unit(report))}" if share is not None else ""
+    note = ""
+    if share is not None:
+        told = f"{formats.percent(share, 0)} of eager, {formats.amount(eager, unit(report))}"
+        note = told if share < 1 else "every map is computed whole"
     return Tile("Mean cost of a decision", formats.amount(mean, unit(report), eager), note)
 
 
@@ -132,12 +136,11 @@ def _parity(report: Mapping[str, Any]) -> Tile | None:
     different = number(parity.get("different"))
     if different is None:
         return None
-    note = f"clips on which generated C and interpreter differ, of {formats.count(parity.get('clips'))}"
-    good = different == 0 and parity.get("eager_equal") is not False
-    note += "" if parity.get("eager_equal") is not False else "; lazy and eager differ"
-    value = "bit for bit" if good else f"{formats.count(different)} differ"
-    note = f"C equals the interpreter on {formats.count(parity.get('clips'))} clips" if good else note
-    return Tile("Parity", value, note, "good" if good else "bad")
+    clips, lazy = formats.count(parity.get("clips")), parity.get("eager_equal") is not False
+    if different == 0 and lazy:
+        return Tile("Parity", "bit for bit", f"C equals the interpreter on {clips} clips", "good")
+    note = f"C and interpreter differ on {formats.count(different)} of {clips} clips"
+    return Tile("Parity", "broken", note + ("" if lazy else "; lazy and eager differ"), "bad")
 
 
 def versus(report: Mapping[str, Any]) -> list[Row]:

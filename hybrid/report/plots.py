@@ -11,7 +11,7 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from hybrid.report.formats import amount, number, percent, scale
 
-WIDTH = 6.4  # inches of 72 px: half of a wide page, all of a phone, where text is still readable
+WIDTH = 6.0  # inches of 72 px: half of a wide page, all of a phone, where text is still readable
 _NAMES = ("ink", "muted", "line", "accent", "soft", "warm", "page", *(f"series{i}" for i in range(6)))
 _PLACEHOLDERS = {name: f"#c0de{i:02x}" for i, name in enumerate(_NAMES)}
 _STYLES = ("-", "--", ":", "-.")
@@ -33,7 +33,7 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "text.color": _PLACEHOLDERS["ink"],
-    "font.size": 11,
+    "font.size": 12,
     "axes.edgecolor": _PLACEHOLDERS["line"],
     "axes.labelcolor": _PLACEHOLDERS["muted"],
     "axes.spines.top": False,
@@ -62,23 +62,22 @@ class Mark:
 
 
 def histogram(report: Mapping[str, Any]) -> Markup | None:
-    """How many clips cost how much, with mean, p95, static maximum and eager as lines; None without a histogram."""
+    """How many clips cost how much, with mean, p95, static maximum and eager as lines.
+
+    None without a histogram, or where all decisions cost the same.
+    """
     cost = report.get("cost") or {}
     bins = cost.get("histogram") or {}
     edges, counts = _numbers(bins.get("edges")), _numbers(bins.get("counts"))
-    if not counts or len(edges) != len(counts) + 1:
+    if not counts or len(edges) != len(counts) + 1 or edges[0] == edges[-1]:
         return None
     marks = _marks(cost)
     reach = max([edges[-1], *(mark.value for mark in marks)])
     return _draw("histogram", 3.3, lambda axes: _histogram(axes, edges, counts, marks, reach, cost.get("unit", "MAC")))
 
 
-def _histogram(
-    axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str
-) -> str:
+def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str) -> str:
     widths = [right - left for left, right in zip(edges, edges[1:], strict=False)]
-    # A model whose decisions all cost the same has one bin of no width: it is still to be seen.
-    widths = [max(width, reach / 120) for width in widths]
     axes.bar(edges[:-1], counts, widths, align="edge", color=_PLACEHOLDERS["accent"], linewidth=0)
     axes.set_xlim(0, reach * 1.03 or 1)
     axes.set_ylim(0, max(counts) * 1.05 or 1)
@@ -92,7 +91,7 @@ def _histogram(
         name = f"{mark.name} {amount(mark.value, unit, reach)}"
         axes.axvline(mark.value, color=_PLACEHOLDERS[mark.color], linestyle=mark.style, linewidth=1.4, label=name)
     if marks:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=10)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11)
     told = ", ".join(f"{mark.name} {amount(mark.value, unit)}" for mark in marks)
     return f"Histogram of the cost of a decision over {sum(counts):,.0f} clips: {told}"
 
@@ -146,7 +145,7 @@ def _family_bar(axes: Axes, place: float, value: float | None, color: str, label
     if value is None:
         return
     axes.barh(place, value, 0.34, color=_PLACEHOLDERS[color], linewidth=0)
-    axes.annotate(label, (value, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=10)
+    axes.annotate(label, (value, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=11)
 
 
 def loss(report: Mapping[str, Any]) -> Markup | None:
@@ -177,7 +176,11 @@ def _curves(axes: Axes, epochs: list[Any], curves: dict[str, list[Any]], label: 
         axes.plot(
             [x for x, _ in pairs],
             [100 * y if shares else y for _, y in pairs],
-            color=color, linestyle=style, linewidth=1.6, marker=dots, markersize=4,
+            color=color,
+            linestyle=style,
+            linewidth=1.6,
+            marker=dots,
+            markersize=4,
             # Matplotlib drops names with a leading underscore from legends.
             label=name if not name.startswith("_") else f"\u200b{name}",
         )
@@ -187,7 +190,7 @@ def _curves(axes: Axes, epochs: list[Any], curves: dict[str, list[Any]], label: 
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y")
     if len(curves) > 1:
-        axes.legend(loc="lower right", ncols=1 if len(curves) < 5 else 2, fontsize=10)
+        axes.legend(loc="lower right", ncols=1 if len(curves) < 5 else 2, fontsize=11)
     return f"{label} by epoch"
 
 
@@ -197,7 +200,7 @@ def _numbers(values: Any) -> list[float]:
     return [] if None in found else found  # type: ignore[return-value]
 
 
-def _draw(name: str, height: float, paint: Any) -> Markup:
+def _draw(name: str, height: float, paint: Callable[[Axes], str]) -> Markup:
     """The SVG of what `paint(axes)` draws; it returns what the drawing says, for those who cannot see it."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

@@ -46,7 +46,9 @@ def test_without_any_strength_nothing_changes():
 
 
 @pytest.mark.parametrize(
-    "change", [{"speed": 0.1}, {"shift_seconds": 0.1}, {"gain_db": 6.0}, {"equaliser": 0.7}], ids=lambda c: next(iter(c))
+    "change",
+    [{"speed": 0.1}, {"shift_seconds": 0.1}, {"gain_db": 6.0}, {"equaliser": 0.7}],
+    ids=lambda c: next(iter(c)),
 )
 def test_each_change_changes_and_repeats_with_its_seed(change):
     pcm, settings = clips(), dataclasses.replace(OFF, **change)

@@ -9,11 +9,20 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE, LOGMEL_SCALE
 from feature_extractors.cnn.spec import Block, TrunkSpec
 
 TIME = TrunkSpec(
-    "time", 49, 16, (Block(12, (9, 1), (2, 1)), Block(10, (5, 1), depthwise_relu=True), Block(14, (7, 1), (2, 1))), (2, 3), (1, 3)
+    "time",
+    49,
+    16,
+    (Block(12, (9, 1), (2, 1)), Block(10, (5, 1), depthwise_relu=True), Block(14, (7, 1), (2, 1))),
+    (2, 3),
+    (1, 3),
 )
 EVEN = TrunkSpec("time", 50, 8, (Block(8, (4, 1), (2, 1), "conv"), Block(8, (6, 1), (3, 1))), (1, 2))
 DSCNN = TrunkSpec(
-    "dscnn", 60, 20, (Block(8, (10, 4), (1, 2), "conv"), Block(6, (3, 3), depthwise_relu=True), Block(9, (3, 3))), (1, 3)
+    "dscnn",
+    60,
+    20,
+    (Block(8, (10, 4), (1, 2), "conv"), Block(6, (3, 3), depthwise_relu=True), Block(9, (3, 3))),
+    (1, 3),
 )
 
 

@@ -12,7 +12,15 @@ from feature_extractors.cnn.train import TrainSettings, train_trunk
 MEL = LogMelSettings(8000, 256, 160, 16)
 SPEC = TrunkSpec("time", 24, 16, (Block(12, (5, 1), (2, 1)), Block(12, (5, 1))), (1, 2))
 QUICK = TrainSettings(
-    copies=2, teachers=2, teacher_widths=(4, 6, 8), teacher_epochs=4, epochs=20, quant_epochs=6, min_steps=60, batch=16, average=0.9
+    copies=2,
+    teachers=2,
+    teacher_widths=(4, 6, 8),
+    teacher_epochs=4,
+    epochs=20,
+    quant_epochs=6,
+    min_steps=60,
+    batch=16,
+    average=0.9,
 )
 
 
@@ -80,6 +88,7 @@ def test_an_interrupt_propagates_from_any_phase():
         def progress(phase, done, total, figures):
             if phase == wanted:
                 raise KeyboardInterrupt
+
         return progress
 
     for phase in ("pool", "teacher 2", "float"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
+
+from hybrid.report import render
 
 WORDS = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "_silence_", "_unknown_"]
 
@@ -36,22 +39,35 @@ def measured(labels: Sequence[str], each: int, skill: float = 0.9) -> dict[str, 
         per_class[label] = {"n": each, "precision": precision, "recall": recall, "f1": f1}
     n = each * size
     return {
-        "n": n, "correct": correct, "accuracy": correct / n, "interval": wilson(correct, n),
-        "per_class": per_class, "confusion": matrix, "labels": list(labels),
-    }  # fmt: skip
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "interval": wilson(correct, n),
+        "per_class": per_class,
+        "confusion": matrix,
+        "labels": list(labels),
+    }
 
 
 def histogram(n: int) -> dict[str, list[float]]:
     """Two humps: clips that leave after the first stage, and the others."""
     edges = [110_000 + 8_000 * i for i in range(25)]
     heights = [math.exp(-((i - 4) ** 2) / 5) + 0.3 * math.exp(-((i - 15) ** 2) / 12) for i in range(24)]
-    return {"edges": edges, "counts": [round(n * h / sum(heights)) for h in heights]}
+    counts = [round(n * h / sum(heights)) for h in heights]
+    counts[4] += n - sum(counts)
+    return {"edges": edges, "counts": counts}
 
 
 def cost(n: int) -> dict[str, Any]:
     return {
-        "unit": "MAC", "mean": 182_345.6, "p50": 151_200, "p95": 251_904, "max_seen": 287_110,
-        "static_max": 331_776, "static_min": 96_400, "eager": 436_224,
+        "unit": "MAC",
+        "mean": 182_345.6,
+        "p50": 151_200,
+        "p95": 251_904,
+        "max_seen": 287_110,
+        "static_max": 331_776,
+        "static_min": 96_400,
+        "eager": 436_224,
         "by_family": {
             "front end": {"mean": 101_230.5, "eager": 213_840},
             "trunk": {"mean": 78_012.1, "eager": 218_112},
@@ -60,7 +76,7 @@ def cost(n: int) -> dict[str, Any]:
         "tiles": {"mean": 412.7, "p95": 640, "total": 1184},
         "node_visits": {"mean": 148.2, "p95": 301},
         "histogram": histogram(n),
-    }  # fmt: skip
+    }
 
 
 def maps() -> list[dict[str, Any]]:
@@ -73,8 +89,8 @@ def maps() -> list[dict[str, Any]]:
         ("pool2_mean", "pool", "trunk", [1, 1, 48], [1, 1, 1], 48, 13, 31.4, 12.1, 0.002, 96),
         ("head2", "affine", "affine", [1, 1, 12], [1, 1, 1], 12, 48, 11.7, 40.2, 0.003, 24),
     ]
-    keys = "name op family shape tile tiles mac_per_tile mean_computed mean_hits share_of_cost bytes".split()
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    names = "name op family shape tile tiles mac_per_tile mean_computed mean_hits share_of_cost bytes"
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
 
 
 def stages() -> list[dict[str, Any]]:
@@ -84,19 +100,21 @@ def stages() -> list[dict[str, Any]]:
         (2, 36, 998, 900, 0.0, None, None, 300_032, None),
         (3, 48, 1300, None, 0.097, 0.701, 291_003.0, 331_776, None),
     ]
-    keys = "number trees nodes margin left accuracy_of_left mean_cost static_max base".split()
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    names = "number trees nodes margin left accuracy_of_left mean_cost static_max base"
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
 
 
 def features() -> list[dict[str, Any]]:
     return [
         {
-            "name": f"pool{1 + i % 3}_mean[0,0,{7 * i % 48}]", "map": f"pool{1 + i % 3}_mean",
-            "reads_per_decision": 6.3 / (1 + 0.2 * i), "share_of_decisions": 1 / (1 + 0.08 * i),
+            "name": f"pool{1 + i % 3}_mean[0,0,{7 * i % 48}]",
+            "map": f"pool{1 + i % 3}_mean",
+            "reads_per_decision": 6.3 / (1 + 0.2 * i),
+            "share_of_decisions": 1 / (1 + 0.08 * i),
             "closure_mac": 96_400 + 5_310 * (i % 3),
         }
         for i in range(30)
-    ]  # fmt: skip
+    ]
 
 
 def learning() -> dict[str, Any]:
@@ -107,10 +125,13 @@ def learning() -> dict[str, Any]:
 
 def code() -> dict[str, Any]:
     return {
-        "compiler": "clang 19.1 (zig 0.14), thumbv7em", "flags": "-O2 -ffunction-sections",
-        "flash": {"code": 9_812, "tables": 51_340, "total": 61_152}, "ram": {"context": 11_872},
-        "header_bytes": 412_300, "by_symbol": [{"name": "kws_pw1_weights", "bytes": 12_288}, {"name": "kws_trees", "bytes": 21_004}],
-    }  # fmt: skip
+        "compiler": "clang 19.1 (zig 0.14), thumbv7em",
+        "flags": "-O2 -ffunction-sections",
+        "flash": {"code": 9_812, "tables": 51_340, "total": 61_152},
+        "ram": {"context": 11_872},
+        "header_bytes": 412_300,
+        "by_symbol": [{"name": "kws_pw1_weights", "bytes": 12_288}, {"name": "kws_trees", "bytes": 21_004}],
+    }
 
 
 def baseline(labels: Sequence[str], each: int) -> dict[str, Any]:
@@ -132,26 +153,39 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
     test = measured(labels, each, 0.92)
     counts = {"train": 240, "validation": 60, "test": each}
     return {
-        "format": 1, "name": "kws", "created_with": "hybrid 0.1.0", "seed": 0, "synthetic": False,
+        "format": 1,
+        "name": "kws",
+        "created_with": "hybrid 0.1.0",
+        "seed": 0,
+        "synthetic": False,
         "command": "hybrid fit recordings/ --preset kws12 --out build/kws --seed 0",
-        "preset": "kws12", "head": "trees",
+        "preset": "kws12",
+        "head": "trees",
         "config": {
             "front end": {"hop_ms": 20, "window_ms": 32, "bands": 32, "floor": 1e-4},
             "trunk": {"channels": [32, 48, 48], "kernels": [9, 11, 11], "epochs": 40, "augment": True},
             "forest": {"rounds": 24, "leaves": 31, "learning_rate": 0.08, "penalty": None},
         },
         "data": {
-            "path": "recordings/", "layout": "class folders", "split": "by speaker, lists",
+            "path": "recordings/",
+            "layout": "class folders",
+            "split": "by speaker, lists",
             "notes": ["3 files shorter than 0.1 s were left out", "silence was cut from 6 background recordings"],
-            "rate": 16000, "window_s": 1.0,
+            "rate": 16000,
+            "window_s": 1.0,
             "counts": {split: dict.fromkeys(labels, n) for split, n in counts.items()},
         },
         "accuracy": {
-            "validation": measured(labels, each, 0.93), "test": test,
+            "validation": measured(labels, each, 0.93),
+            "test": test,
             "test_without_silence": measured([x for x in labels if x != "_silence_"], each, 0.91),
         },
-        "learning": learning(), "timing_s": {"data": 12.3, "trunk": 754.2, "forest": 88.1, "c": 0.31, "parity": 9.7},
-        "cost": cost(test["n"]), "maps": maps(), "stages": stages(), "features": features(),
+        "learning": learning(),
+        "timing_s": {"data": 12.3, "trunk": 754.2, "forest": 88.1, "c": 0.31, "parity": 9.7},
+        "cost": cost(test["n"]),
+        "maps": maps(),
+        "stages": stages(),
+        "features": features(),
         "closure": [
             {"kind": "pooled mean of depth 1", "features": 32, "trunk_share": 0.11, "frame_share": 1.0},
             {"kind": "pooled maximum of depth 2, region 1", "features": 48, "trunk_share": 0.31, "frame_share": 0.53},
@@ -159,13 +193,22 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
         ],
         "code": code(),
         "parity": {
-            "clips": 600, "compared": ["label", "stage", "scores", "cost"], "different": 0, "eager_equal": True,
+            "clips": 600,
+            "compared": ["label", "stage", "scores", "cost"],
+            "different": 0,
+            "eager_equal": True,
             "compiler": "clang 19.1",
         },
         "baseline": baseline(labels, each),
-        "forest": {"trees": 144, "nodes": 4032, "features_used": 131, "features_offered": 204, "max_score_error": 0.0021},
+        "forest": {
+            "trees": 144,
+            "nodes": 4032,
+            "features_used": 131,
+            "features_offered": 204,
+            "max_score_error": 0.0021,
+        },
         "warnings": ["class _unknown_ has fewer clips per word than the others"],
-    }  # fmt: skip
+    }
 
 
 def dense(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
@@ -174,10 +217,17 @@ def dense(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
     for section in ("stages", "features", "closure", "baseline", "forest", "learning"):
         del report[section]
     report["cost"] = {
-        "unit": "MAC", "mean": 432_528, "p50": 432_528, "p95": 432_528, "max_seen": 432_528, "static_max": 432_528,
-        "static_min": 432_528, "eager": 432_528, "by_family": baseline(labels, each)["cost"]["by_family"],
+        "unit": "MAC",
+        "mean": 432_528,
+        "p50": 432_528,
+        "p95": 432_528,
+        "max_seen": 432_528,
+        "static_max": 432_528,
+        "static_min": 432_528,
+        "eager": 432_528,
+        "by_family": baseline(labels, each)["cost"]["by_family"],
         "histogram": {"edges": [432_528, 432_528], "counts": [report["accuracy"]["test"]["n"]]},
-    }  # fmt: skip
+    }
     return report
 
 
@@ -197,18 +247,57 @@ def pages() -> dict[str, dict[str, Any]]:
     """Reports of many kinds, by name."""
     small = {"name": "clap", "accuracy": {"test": measured(["clap", "_silence_"], 20, 0.8)}}
     fifty = complete([f"class {i}: {'dog bark' if i % 2 else 'rain'}" for i in range(50)], 40)
-    hostile = complete(['<script>alert("1")</script>', "$x_1$", "</svg><b>", "été-hiver", "да", "漢字", "😀 'q' & \"r\"", "a" * 300], 30)
+    names = [
+        '<script>alert("1")</script>',
+        "$x_1$",
+        "</svg><b>",
+        "été-hiver",
+        "да",
+        "漢字",
+        "😀 'q' & \"r\"",
+        "a" * 300,
+    ]
+    hostile = complete(names, 30)
     hostile |= {"synthetic": True, "name": "<script>alert(2)</script>"}
     hostile["learning"]["validation_accuracy"] = {"<script>x</script> $1": [0.5, 0.6], "_漢": [0.4, 0.7]}
     hostile["cost"]["by_family"]["<i>$a$</i>"] = {"mean": 1, "eager": 2}
     hostile["parity"] |= {"different": 3, "eager_equal": False}
     return {
-        "complete": complete(), "dense": dense(), "two": complete(["knock", "_silence_"], 60), "fifty": fifty,
-        "hostile": hostile, "small": small, "empty": {},
-    }  # fmt: skip
+        "complete": complete(),
+        "dense": dense(),
+        "two": complete(["knock", "_silence_"], 60),
+        "fifty": fifty,
+        "hostile": hostile,
+        "small": small,
+        "empty": {},
+    }
+
+
+@cache
+def page(kind: str) -> str:
+    """The page of a kind of report, rendered once."""
+    return render(pages()[kind])
 
 
 @pytest.fixture(params=sorted(pages()))
-def any_report(request: pytest.FixtureRequest) -> dict[str, Any]:
+def kind(request: pytest.FixtureRequest) -> str:
     """Each kind of report in turn."""
-    return pages()[request.param]
+    return request.param
+
+
+@pytest.fixture
+def any_report(kind: str) -> dict[str, Any]:
+    """The report of this kind, fresh."""
+    return pages()[kind]
+
+
+@pytest.fixture
+def any_page(kind: str) -> str:
+    """The page of `any_report`."""
+    return page(kind)
+
+
+@pytest.fixture
+def page_of() -> Callable[[str], str]:
+    """`page(kind)`."""
+    return page

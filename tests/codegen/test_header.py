@@ -1,0 +1,128 @@
+"""The generated header as a C programmer meets it."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from codegen.artifacts import test_vectors as vectors_text
+from codegen.artifacts import write_code
+from codegen.c_backend import c_string, header
+from codegen.host import WARNINGS, CompilerError, compile_c, find_compiler
+from codegen.interpret import run
+from codegen.runtime import runtime_header
+from tests.compilers import COMPILERS
+from tests.random_plans import random_plan
+
+USER = """\
+#define RND_IMPLEMENTATION
+#include "rnd.h"
+rnd_context ctx;
+int32_t decide(const int16_t *pcm);
+int32_t decide(const int16_t *pcm) { return rnd_classify(&ctx, pcm).label; }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    plan, pcm = random_plan(11)
+    write_code(plan, tmp_path)
+    chosen = [0, 3, 5]
+    (tmp_path / "rnd_vectors.h").write_text(vectors_text(plan, pcm, run(plan, pcm), chosen))
+    (tmp_path / "user.c").write_text(USER)
+    return tmp_path
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("language", [["-std=c99"], ["-x", "c++", "-std=c++11"]])
+def test_the_header_is_clean_under_warnings_as_errors(folder, compiler, language):
+    flags = [w for w in WARNINGS if language[0] == "-std=c99" or w != "-Wstrict-prototypes"]
+    compile_c([folder / "user.c"], folder / "user.o", ["-c", "-O2", *language, *flags], compiler)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_example_builds_alone_and_agrees_with_the_vectors(folder, compiler):
+    empty = folder / "empty"
+    empty.mkdir()
+    for name in ("rnd.h", "hyb_runtime.h", "example_main.c", "rnd_vectors.h"):
+        shutil.copy(folder / name, empty)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-O2", "-DRND_SELF_TEST"]
+    compile_c([empty / "example_main.c"], empty / "example", flags, compiler)
+    done = subprocess.run([empty / "example"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "self test: all 3 vectors agree\n")
+
+
+def test_another_runtime_version_is_an_error_that_names_the_remedy(folder):
+    runtime = folder / "hyb_runtime.h"
+    runtime.write_text(runtime.read_text().replace("#define HYB_RUNTIME_API 1", "#define HYB_RUNTIME_API 2"))
+    with pytest.raises(CompilerError, match="regenerate the model"):
+        compile_c([folder / "user.c"], folder / "user.o", ["-c", "-std=c99"])
+
+
+def test_no_malloc_no_floating_point_no_libm(folder):
+    """Undefined symbols of the Cortex-M0+ object: memory moves and integer helpers only, and no double in sight."""
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi", "-mcpu=cortex_m0plus"]
+    (folder / "string.h").write_text(
+        "#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\nvoid *memset(void *, int, size_t);\n"
+    )
+    target = folder / "user.o"
+    subprocess.run([*command, "-O2", "-c", "-I", folder, "-o", target, folder / "user.c"], check=True)
+    from elftools.elf.elffile import ELFFile
+
+    with target.open("rb") as stream:
+        table = ELFFile(stream).get_section_by_name(".symtab")
+        missing = {s.name for s in table.iter_symbols() if s["st_shndx"] == "SHN_UNDEF" and s.name}
+    allowed = {"memcpy", "memset", "memmove", "__aeabi_memcpy", "__aeabi_memcpy4", "__aeabi_memset", "__aeabi_memclr",
+               "__aeabi_memclr4", "__aeabi_memclr8", "__aeabi_memset4", "__aeabi_memset8", "__aeabi_memcpy8",
+               "__aeabi_idiv", "__aeabi_uidiv", "__aeabi_idivmod", "__aeabi_uidivmod", "__aeabi_lmul", "__aeabi_lasr",
+               "__aeabi_llsl", "__aeabi_llsr", "__aeabi_unwind_cpp_pr0"}  # fmt: skip
+    assert missing <= allowed, missing - allowed
+
+
+def test_the_header_has_no_word_of_floating_point_or_allocation(folder):
+    text = (folder / "rnd.h").read_text() + (folder / "hyb_runtime.h").read_text()
+    for word in ("malloc(", "float ", "double ", "printf", "<math.h>"):
+        assert word not in text, word
+
+
+def test_same_plan_same_bytes_whatever_the_hash_seed():
+    code = "from tests.random_plans import random_plan; from codegen.c_backend import header; import hashlib;"
+    code += "print(hashlib.sha256(header(random_plan(4)[0]).encode()).hexdigest())"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.getcwd()},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(outputs) == 1
+
+
+def test_size_grows_with_maps_and_nodes_not_with_tiles():
+    """A longer window has more tiles; its header may differ in digits only."""
+    from tests.codegen.test_laziness import chain
+
+    plan = chain()
+    assert header(plan).count("\n") == len(header(plan).splitlines())
+    assert header(plan).count("_compute(") < 6 * len(plan.maps)
+
+
+def test_labels_are_safe_string_literals(tmp_path):
+    hostile = 'a"b\\c??/\n%s ü */'
+    (tmp_path / "s.c").write_text(f"#include <stdio.h>\nint main(void) {{ fputs({c_string(hostile)}, stdout); return 0; }}")
+    compile_c([tmp_path / "s.c"], tmp_path / "s", ["-std=c99", "-trigraphs"])
+    assert subprocess.run([tmp_path / "s"], capture_output=True, check=True).stdout == hostile.encode()
+
+
+def test_a_missing_compiler_is_named(monkeypatch):
+    monkeypatch.setenv("HYBRID_CC", "no-such-compiler")
+    with pytest.raises(CompilerError, match="no-such-compiler"):
+        find_compiler()
+
+
+def test_the_runtime_header_stands_alone():
+    text = runtime_header()
+    assert '#include "' not in text
+    assert text.count("#define HYB_RUNTIME_API") == 1
