@@ -176,7 +176,7 @@ class _Header:
         emitter = self._emitter(item)
         emitter.tables(item, sources, name, out)
         names = ", ".join(f"int32_t {a}{e}" for a in AXES for e in (0, 1))
-        with out.block(f"static void {name}_compute({self.p}_context *ctx, {names})"):
+        with out.block(f"HYB_SHARED void {name}_compute({self.p}_context *ctx, {names})"):
             c_type = C_TYPES[item.value.dtype]
             out.line(f"{c_type} *out = ctx->{item.name};")
             for i, source in enumerate(sources):
@@ -194,7 +194,7 @@ class _Header:
 
     def _need(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> None:
         out, grid = self.out, item.grid
-        with out.block(f"static void {name}_need({self.p}_context *ctx, int32_t tile)"):
+        with out.block(f"HYB_SHARED void {name}_need({self.p}_context *ctx, int32_t tile)"):
             for axis, text in zip(AXES, _tile_numbers(grid.counts), strict=True):
                 n, size, tile = (v["tbc".index(axis)] for v in (grid.counts, grid.shape, grid.tile))
                 if n == 1:

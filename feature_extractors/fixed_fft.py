@@ -5,9 +5,9 @@ a decimation-in-time FFT of radix 4 (after one radix-2 pass where N is not a pow
 
 Number format: a complex point is two int16, so that one 32-bit word holds it and a dual 16-bit multiply (SMLAD, SMLSDX
 on Cortex-M4) does half of a complex product. Against int32 points with 16-bit twiddles (SMULW) this halves loads,
-stores, additions and scratch, and needs 3 instead of 6 instructions per complex product, about 37 instead of 60 per
-radix-4 butterfly; on a Cortex-M0+ no product ever needs more than its 32 x 32 -> 32 multiply. The price is 15 bits, so
-the block floats:
+stores, additions and scratch, and needs 3 instead of 6 instructions per complex product: counted by hand, 40 instead
+of 60 per radix-4 butterfly. On a Cortex-M0+ no product here needs more than its 32 x 32 -> 32 multiply. Power stays a
+32-bit word because it is the sum of two squared int16 (SMUAD). The price is 15 bits, so the block floats:
 
 * The frame is scaled by its own peak: with all samples in [-2**p, 2**p), a windowed sample is
   y = (x * w + 2**(p + 1)) >> (p + 2), within +-2**13. A frame of 1 LSB noise keeps as many bits as a loud one.
@@ -21,7 +21,12 @@ Rounding is spelled out so that SIMD instructions produce the same bits: complex
 word ((acc + 0x8000) >> 16: they halve), sums are halved by flooring (SHADD16, SHASX, SHSAX), and the untwiddled point
 of a butterfly is halved upwards, (x + 1) >> 1, which cancels most of the bias of the flooring.
 
-The only data-dependent decision is the kind of a pass, and both kinds cost the same.
+The only data-dependent decision is the kind of a pass, and both kinds take the same additions and products.
+
+How good it is against librosa, measured by benchmarks/front_end.py at 40 bands (64 for the last): SNR of the log2-mel
+71.7 dB on Speech Commands, 72.0 on spoken digits at 8 kHz, 66.0 on ESC-10 at 44.1 kHz; 99 % of the values within 0.04,
+0.04 and 0.06 dB. Frames below -50 dBFS reach 90 dB; the loudest third 61 to 67, for there the log floor lies 65 dB and
+more under the peaks. Fixed scaling (two bits every pass) instead of block floating point: 56 dB instead of 70.
 """
 
 from __future__ import annotations

@@ -31,6 +31,14 @@ void *memset(void *to, int value, size_t size);
 #error "hyb_core.h needs two's complement and an arithmetic right shift of negative numbers"
 #endif
 
+/* Kernels and per-map functions are shared, never copied into their callers: flash is what a small model is short of.
+ * `unused`: a model that has no depthwise convolution leaves that kernel to the compiler to drop. */
+#if defined(__GNUC__)
+#define HYB_SHARED static __attribute__((noinline, unused))
+#else
+#define HYB_SHARED static inline
+#endif
+
 static inline int32_t hyb_min(int32_t a, int32_t b) { return a < b ? a : b; }
 
 static inline int32_t hyb_max(int32_t a, int32_t b) { return a > b ? a : b; }

@@ -13,27 +13,32 @@ typedef struct {
   int32_t hop, bands, hi;
 } hyb_mel;
 
+/* Log-mel integers of one spectrum, see hyb_fft_power. */
+static inline void hyb_mel_bands(const hyb_mel *p, const uint32_t *spectrum, int32_t exponent, int16_t *out) {
+  const uint16_t *w = p->weights;
+  uint64_t rising = 0;
+  for (int32_t segment = 0; segment <= p->bands; segment++) {
+    const uint32_t *bin = spectrum + p->edges[segment], *end = spectrum + p->edges[segment + 1];
+    uint64_t power = 0, weighted = 0;
+    for (; bin < end; bin++, w++) {
+      power += *bin;
+      weighted = hyb_mac_u32_u16(weighted, *bin, *w);
+    }
+    if (segment > 0) {
+      const uint64_t sum = (rising + (power << 16) - weighted) | 1u; /* silence, too, has a logarithm */
+      const int32_t octaves = hyb_log2_q15(sum) + (exponent << 16) + p->offsets[segment - 1];
+      out[segment - 1] = (int16_t)hyb_clamp(octaves >> 7, 0, p->hi);
+    }
+    rising = weighted;
+  }
+}
+
 /* Log-mel integers of frames [t0, t1). pcm: the whole window; out: the whole map; scratch: frame / 2 + 1 words. */
 static inline void hyb_log_mel(const hyb_mel *p, const int16_t *pcm, int32_t t0, int32_t t1, int16_t *out,
                                uint32_t *scratch) {
   for (int32_t t = t0; t < t1; t++) {
     const int32_t exponent = hyb_fft_power(&p->fft, pcm + t * p->hop, scratch);
-    const uint16_t *w = p->weights;
-    uint64_t rising = 0;
-    for (int32_t segment = 0; segment <= p->bands; segment++) {
-      uint64_t power = 0, weighted = 0;
-      for (int32_t k = p->edges[segment]; k < p->edges[segment + 1]; k++) {
-        power += scratch[k];
-        weighted = hyb_mac_u32_u16(weighted, scratch[k], *w++);
-      }
-      if (segment > 0) {
-        const int32_t band = segment - 1;
-        const uint64_t sum = (rising + (power << 16) - weighted) | 1u; /* silence, too, has a logarithm */
-        const int32_t octaves = hyb_log2_q15(sum) + (exponent << 16) + p->offsets[band];
-        out[t * p->bands + band] = (int16_t)hyb_clamp(octaves >> 7, 0, p->hi);
-      }
-      rising = weighted;
-    }
+    hyb_mel_bands(p, scratch, exponent, out + t * p->bands);
   }
 }
 

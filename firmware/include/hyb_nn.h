@@ -28,7 +28,7 @@ static inline void hyb_taps(int32_t at, int32_t kernel, int32_t size, int32_t *f
     for (int32_t i = 0; i < n; i++) acc += (int32_t)x[i] * w[i];                                                       \
     return acc;                                                                                                        \
   }                                                                                                                    \
-  static inline void hyb_conv_##suffix(const hyb_conv *p, const type *in, int32_t t, int32_t b, int32_t c0,            \
+  HYB_SHARED void hyb_conv_##suffix(const hyb_conv *p, const type *in, int32_t t, int32_t b, int32_t c0,               \
                                        int32_t c1, int32_t *acc) {                                                     \
     const int32_t t_at = t * p->stride_t - p->pad_t, b_at = b * p->stride_b - p->pad_b;                                \
     int32_t i0, i1, j0, j1;                                                                                            \
@@ -44,7 +44,7 @@ static inline void hyb_taps(int32_t at, int32_t kernel, int32_t size, int32_t *f
       acc[c - c0] = sum;                                                                                               \
     }                                                                                                                  \
   }                                                                                                                    \
-  static inline void hyb_depthwise_##suffix(const hyb_conv *p, const type *in, int32_t t, int32_t b, int32_t c0,       \
+  HYB_SHARED void hyb_depthwise_##suffix(const hyb_conv *p, const type *in, int32_t t, int32_t b, int32_t c0,          \
                                             int32_t c1, int32_t *acc) {                                                \
     const int32_t t_at = t * p->stride_t - p->pad_t, b_at = b * p->stride_b - p->pad_b;                                \
     int32_t i0, i1, j0, j1;                                                                                            \
@@ -66,7 +66,7 @@ HYB_DEFINE_CONV(s16, int16_t)
 
 /* Requantise accumulators of channels [c0, c1) into the output map. */
 #define HYB_DEFINE_STORE(suffix, type)                                                                                 \
-  static inline void hyb_store_##suffix(const hyb_conv *p, const int32_t *acc, int32_t t, int32_t b, int32_t c0,       \
+  HYB_SHARED void hyb_store_##suffix(const hyb_conv *p, const int32_t *acc, int32_t t, int32_t b, int32_t c0,          \
                                         int32_t c1, type *out) {                                                       \
     type *to = out + (t * p->bands + b) * p->channels;                                                                 \
     for (int32_t c = c0; c < c1; c++)                                                                                  \
@@ -84,7 +84,7 @@ typedef struct {
 } hyb_pool;
 
 #define HYB_DEFINE_POOL(suffix, type)                                                                                  \
-  static inline void hyb_pool_mean_##suffix(const hyb_pool *p, const type *in, int32_t t, int32_t b, int32_t c0,       \
+  HYB_SHARED void hyb_pool_mean_##suffix(const hyb_pool *p, const type *in, int32_t t, int32_t b, int32_t c0,          \
                                             int32_t c1, int16_t *out) {                                                \
     const int32_t t_end = (t + 1) * p->in_times / p->times, b_end = (b + 1) * p->in_bands / p->bands;                  \
     for (int32_t c = c0; c < c1; c++) {                                                                                \
@@ -95,7 +95,7 @@ typedef struct {
       out[(t * p->bands + b) * p->channels + c] = (int16_t)hyb_shift_round(sum, p->shift);                             \
     }                                                                                                                  \
   }                                                                                                                    \
-  static inline void hyb_pool_max_##suffix(const hyb_pool *p, const type *in, int32_t t, int32_t b, int32_t c0,        \
+  HYB_SHARED void hyb_pool_max_##suffix(const hyb_pool *p, const type *in, int32_t t, int32_t b, int32_t c0,           \
                                            int32_t c1, int16_t *out) {                                                 \
     const int32_t t_end = (t + 1) * p->in_times / p->times, b_end = (b + 1) * p->in_bands / p->bands;                  \
     for (int32_t c = c0; c < c1; c++) {                                                                                \
