@@ -1,7 +1,8 @@
-"""Prints a plan as one C header. One function per map computes one tile, so size grows with maps and nodes, not tiles."""
+"""Prints a plan as one C header: a function per map computes one tile, so size grows with maps and nodes, not tiles."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -204,7 +205,7 @@ class _Header:
                 else:
                     out.line(f"const int32_t {axis}0 = ({text}) * {tile};")
                     out.line(f"const int32_t {axis}1 = hyb_min({axis}0 + {tile}, {size});")
-            with out.block("if (hyb_memo(ctx->memo_%s, tile))" % item.name):
+            with out.block(f"if (hyb_memo(ctx->memo_{item.name}, tile))"):
                 out.line(f"HYB_ON_HIT(ctx, {self.ids[item.name]}, tile);")
                 out.line("return;")
             out.line(f"HYB_ON_COMPUTE(ctx, {self.ids[item.name]}, tile);")
@@ -280,7 +281,8 @@ class _Header:
         out.table(f"{self.p}_leaves", forest.leaf_scores.astype(np.int16 if small else np.int32))
         out.table(f"{self.p}_roots", forest.tree_root.astype(np.int32 if wide else np.int16))
         if forest.tree_class[0] != VECTOR:
-            out.table(f"{self.p}_tree_classes", forest.tree_class.astype(np.uint8 if forest.classes < 256 else np.uint16))
+            small = np.uint8 if forest.classes < 256 else np.uint16
+            out.table(f"{self.p}_tree_classes", forest.tree_class.astype(small))
 
     def _decide(self) -> None:
         out, forest = self.out, self.plan.forest
@@ -311,21 +313,21 @@ class _Header:
     def _run_trees(self) -> None:
         out, forest = self.out, self.plan.forest
         out.line()
-        with out.block(f"static void {self.p}_trees({self.p}_context *ctx, int32_t first, int32_t last)"):
-            with out.block("for (int32_t tree = first; tree < last; tree++)"):
-                out.line(f"int32_t at = {self.p}_roots[tree];")
-                if forest.nodes:
-                    with out.block("while (at >= 0)"):
-                        out.line(f"const {self.p}_node *node = &{self.p}_nodes[at];")
-                        out.line("HYB_ON_VISIT(ctx);")
-                        out.line(
-                            f"at = {self.p}_feature(ctx, node->feature) <= node->threshold ? node->left : node->right;"
-                        )
-                if forest.tree_class[0] == VECTOR:
-                    out.line(f"for (int32_t c = 0; c < {self.P}_CLASSES; c++)")
-                    out.line(f"  ctx->scores[c] += {self.p}_leaves[~at * {self.P}_CLASSES + c];")
-                else:
-                    out.line(f"ctx->scores[{self.p}_tree_classes[tree]] += {self.p}_leaves[~at];")
+        head = f"static void {self.p}_trees({self.p}_context *ctx, int32_t first, int32_t last)"
+        with out.block(head), out.block("for (int32_t tree = first; tree < last; tree++)"):
+            out.line(f"int32_t at = {self.p}_roots[tree];")
+            if forest.nodes:
+                with out.block("while (at >= 0)"):
+                    out.line(f"const {self.p}_node *node = &{self.p}_nodes[at];")
+                    out.line("HYB_ON_VISIT(ctx);")
+                    out.line(
+                        f"at = {self.p}_feature(ctx, node->feature) <= node->threshold ? node->left : node->right;"
+                    )
+            if forest.tree_class[0] == VECTOR:
+                out.line(f"for (int32_t c = 0; c < {self.P}_CLASSES; c++)")
+                out.line(f"  ctx->scores[c] += {self.p}_leaves[~at * {self.P}_CLASSES + c];")
+            else:
+                out.line(f"ctx->scores[{self.p}_tree_classes[tree]] += {self.p}_leaves[~at];")
 
     def _entry_points(self) -> None:
         out, plan = self.out, self.plan
@@ -383,8 +385,6 @@ def _tile_numbers(counts: Sequence[int]) -> tuple[str, str, str]:
 
 
 def _mentions(text: str, name: str) -> bool:
-    import re
-
     return re.search(rf"\b{name}\b", text) is not None
 
 

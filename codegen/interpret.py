@@ -181,7 +181,8 @@ def trace(plan: Plan, pcm: np.ndarray) -> Trace:
     lazy, forest = _Lazy(plan, pcm), plan.forest
     scores = forest.bias.astype(np.int64)
     visits = 0
-    for number, stage in enumerate(forest.stages):
+    number = 0
+    for number, stage in enumerate(forest.stages):  # noqa: B007  the stage that was left at
         if stage.base is not None:
             for tile in range(plan.graph[stage.base].grid.size):
                 lazy.need(stage.base, tile)

@@ -229,8 +229,9 @@ def _write_and_check(
         results = interpret.run(plan, test.pcm) if len(extra) else both
         write_test_vectors(plan, test.pcm, results, folder)
     validation = interpret.run(plan, splits["validation"].pcm)
+    judged = {"validation": (splits["validation"], validation), "test": (test, results)}
     return {
-        "accuracy": accuracies({"validation": (splits["validation"], validation), "test": (test, results)}, plan.labels),
+        "accuracy": accuracies(judged, plan.labels),
         "cost": summary.cost(results),
         "maps": summary.maps(results),
         "stages": summary.stages(results, test.truth),

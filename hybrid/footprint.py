@@ -56,7 +56,8 @@ def _read(elf: ELFFile, header: Path) -> dict[str, Any]:
             code += size
         elif section["sh_type"] != "SHT_NOBITS" and not section.name.startswith(".ARM"):
             tables += size
-    symbols = [s for s in elf.get_section_by_name(".symtab").iter_symbols() if s["st_size"]]
+    table: Any = elf.get_section_by_name(".symtab")
+    symbols = [s for s in table.iter_symbols() if s["st_size"]]
     context = next(s["st_size"] for s in symbols if s.name == "hyb_context_size")
     listed = [{"name": s.name, "bytes": s["st_size"]} for s in symbols if s.name != "hyb_context_size"]
     return {

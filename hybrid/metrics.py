@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 
 def accuracy(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """Accuracy of class numbers (n,) with its 95 % Wilson interval, per class, and the confusion matrix (rows = truth)."""
+    """Accuracy of class numbers (n,) with its 95 % Wilson interval, per class, and confusion matrix (rows = truth)."""
     n, correct = len(truth), int((truth == predicted).sum())
     numbers = np.arange(len(labels))
     interval = binomtest(correct, n).proportion_ci(method="wilson") if n else (0.0, 1.0)

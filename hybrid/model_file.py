@@ -1,4 +1,4 @@
-"""Saved models: `model.json` (structure) and `model.npz` (arrays). Data only: loading runs nothing and unpickles nothing.
+"""Saved models: `model.json` (structure) and `model.npz` (arrays). Data only: loading runs and unpickles nothing.
 
 Both are covered by a digest against damage. Against hostile files stand the checks of graph, ops and forest, which
 derive every shape and bound anew and refuse what does not fit.

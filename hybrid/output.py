@@ -43,7 +43,9 @@ def check_writable(target: Path) -> None:
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as error:
-        raise HybridError(f"cannot write to {target.parent}: {error.strerror}: choose another folder with --out") from error
+        raise HybridError(
+            f"cannot write to {target.parent}: {error.strerror}: choose another folder with --out"
+        ) from error
 
 
 def _swap(aside: Path, target: Path) -> None:

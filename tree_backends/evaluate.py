@@ -87,7 +87,8 @@ def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]
     reads = np.zeros((n, len(forest.features)), dtype=np.int32)
     active = np.arange(n)
     for number, stage in enumerate(forest.stages):
-        run = run_stage(forest, number, values[active], base(stage.base)[active] if stage.base else None, scores[active])
+        logits = base(stage.base)[active] if stage.base else None
+        run = run_stage(forest, number, values[active], logits, scores[active])
         scores[active], stage_of[active] = run.scores, number
         visits[active] += run.visits
         reads[active] += run.reads

@@ -32,7 +32,7 @@ def load_lightgbm() -> ModuleType:
             return importlib.import_module("lightgbm")
         except OSError:
             continue
-    raise ForestError("LightGBM needs the system library libgomp.so.1: install it (Debian, Ubuntu: apt install libgomp1)")
+    raise ForestError("LightGBM needs the library libgomp.so.1: install it (Debian, Ubuntu: apt install libgomp1)")
 
 
 def _bundled_libgomp() -> list[Path]:

@@ -23,8 +23,6 @@ class Emitter(ABC):
     """Prints one op."""
 
     op: ClassVar[str]
-    uses: ClassVar[tuple[str, ...]] = ()
-    """Box variables that the call reads, such as ("t0", "t1"): only these are declared."""
 
     @abstractmethod
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:

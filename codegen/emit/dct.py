@@ -16,7 +16,6 @@ from feature_extractors.ops.dct import Dct
 @emits
 class _Dct(Emitter):
     op: ClassVar[str] = "dct"
-    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
 
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         op = item.op

@@ -14,7 +14,6 @@ from feature_extractors.ops.frame_energy import FrameEnergy
 @emits
 class _FrameEnergy(Emitter):
     op: ClassVar[str] = "frame_energy"
-    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
 
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         return None

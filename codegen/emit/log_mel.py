@@ -17,7 +17,6 @@ from feature_extractors.ops.log_mel import LogMel
 @emits
 class _LogMel(Emitter):
     op: ClassVar[str] = "log_mel"
-    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
 
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         op = item.op

@@ -14,7 +14,6 @@ from feature_extractors.ops.zero_crossings import ZeroCrossings
 @emits
 class _ZeroCrossings(Emitter):
     op: ClassVar[str] = "zero_crossings"
-    uses: ClassVar[tuple[str, ...]] = ("t0", "t1")
 
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         return None

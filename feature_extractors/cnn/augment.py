@@ -120,7 +120,7 @@ def uniform(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def resample_and_shift(pcm: Tensor, rate: int, settings: AugmentSettings, generator: torch.Generator) -> Tensor:
-    """Each clip [clip, sample] at a random speed about its middle, then shifted, by linear interpolation; zeros outside."""
+    """Clips [clip, sample] at a random speed about its middle, then shifted; linear interpolation, zeros outside."""
     clips, samples = pcm.shape
     speed = torch.exp(uniform(generator, clips, 1) * settings.speed)
     shift = uniform(generator, clips, 1) * settings.shift_seconds * rate
@@ -156,7 +156,10 @@ def augment_pcm(
     settings: AugmentSettings,
     generator: torch.Generator,
 ) -> Tensor:
-    """Random speed, shift, gain and added noise. pcm: float [clip, sample]; pure_noise: bool [clip], noise alone there."""
+    """Random speed, shift, gain and added noise.
+
+    pcm: float [clip, sample]. pure_noise: bool [clip], true where a clip is to be noise alone.
+    """
     clips, samples = pcm.shape
     out = resample_and_shift(pcm, rate, settings, generator) * decibels(uniform(generator, clips, 1) * settings.gain_db)
     if noise:
@@ -203,7 +206,7 @@ def mask_spectrogram(logmel: Tensor, settings: AugmentSettings, generator: torch
 def mixup(
     logmel: Tensor, target: Tensor, settings: AugmentSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Convex mixtures of log-mels [clip, frame, band] and of their class distributions [clip, class], the first leading."""
+    """Mixtures of log-mels [clip, frame, band] and of their class distributions [clip, class], the first leading."""
     # torch's Beta sampler takes no generator: numpy's, seeded from it, does
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
     share = torch.from_numpy(rng.beta(settings.mixup, settings.mixup, (len(logmel), 1)).astype(np.float32))

@@ -5,8 +5,9 @@
 3. The trunk learns hard and soft labels (Hinton et al. 2015, arXiv 1503.02531) at every depth's head at once, first in
    float with batch norm, then folded and with fake quantisation.
 
-The result is the same for the same seed, settings and torch build: thread counts come from the settings, randomness
-from generators. Nothing catches KeyboardInterrupt; worker threads are told to stop and it propagates.
+The result is the same for the same seed, settings and torch build, however many workers there are: torch keeps to one
+thread (a trunk is too small to gain from more) and randomness comes from generators. Nothing catches KeyboardInterrupt:
+worker threads are told to stop, and it propagates.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class TrainSettings:
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
     threads: int = 2
+    """Workers for pool and teachers; torch itself keeps to one thread, so the result does not depend on this."""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
 
@@ -138,7 +140,6 @@ def train_trunk(
         pool = _make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips)
         if settings.teachers:
             pool = _add_teachers(run, pool, spec, classes)
-        torch.set_num_threads(settings.threads)
         quantised = _train_student(run, pool, spec, classes)
     finally:
         torch.set_num_threads(threads)

@@ -62,7 +62,8 @@ class Pool(Op):
         if self.kind == "max":
             return Value(shape, "int16", value.lo, value.hi)
         count, shift = self.largest_region(value.shape), self.mean_shift(value)
-        return Value(shape, "int16", *(_shifted(bound * count, shift) for bound in (min(value.lo, 0), max(value.hi, 0))))
+        bounds = (_shifted(bound * count, shift) for bound in (min(value.lo, 0), max(value.hi, 0)))
+        return Value(shape, "int16", *bounds)
 
     def tile(self, inputs: Sequence[Value]) -> Shape:
         return (1, 1, self.group)

@@ -112,7 +112,8 @@ def test_size_grows_with_maps_and_nodes_not_with_tiles():
 
 def test_labels_are_safe_string_literals(tmp_path):
     hostile = 'a"b\\c??/\n%s ü */'
-    (tmp_path / "s.c").write_text(f"#include <stdio.h>\nint main(void) {{ fputs({c_string(hostile)}, stdout); return 0; }}")
+    body = f"int main(void) {{ fputs({c_string(hostile)}, stdout); return 0; }}"
+    (tmp_path / "s.c").write_text(f"#include <stdio.h>\n{body}\n")
     compile_c([tmp_path / "s.c"], tmp_path / "s", ["-std=c99", "-trigraphs"])
     assert subprocess.run([tmp_path / "s"], capture_output=True, check=True).stdout == hostile.encode()
 

@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ def test_regions_part_an_axis_without_gap_or_overlap(size, count):
     count = min(count, size)
     ends = [Regions(0, count).range(((i, i + 1), (0, 1), (0, 1)), size) for i in range(count)]
     assert ends[0][0] == 0 and ends[-1][1] == size
-    assert all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(ends))
 
 
 def test_a_copy_reads_its_own_box_and_all_reads_the_axis():

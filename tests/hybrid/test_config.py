@@ -43,7 +43,7 @@ def test_overrides_are_toml_values_or_bare_words():
     assert parse_override("trunk.channels=[8, 8]") == {"trunk": {"channels": [8, 8]}}
     assert parse_override("data.classes=yes,no") == {"data": {"classes": "yes,no"}}
     for wrong in ("x", "a.b", "a=3", ".b=3"):
-        with pytest.raises(HybridError, match="section.key=value"):
+        with pytest.raises(HybridError, match=r"section\.key=value"):
             parse_override(wrong)
 
 

@@ -58,6 +58,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path):
-    with pytest.raises(HybridError, match="No space left"), replaced_folder(tmp_path / "out"):
-        with open("/dev/full", "w") as full:
-            full.write("x" * 100_000)
+    full = pytest.raises(HybridError, match="No space left")
+    with full, replaced_folder(tmp_path / "out"), open("/dev/full", "w") as device:
+        device.write("x" * 100_000)

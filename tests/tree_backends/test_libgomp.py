@@ -46,12 +46,17 @@ def hidden(tmp_path):
     return {**os.environ, "LD_AUDIT": str(tmp_path / "hide.so"), "PYTHONPATH": os.getcwd()}
 
 
+def run(before, environment):
+    command = [sys.executable, "-c", CODE.format(before=before)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
 def test_the_copy_in_the_torch_wheel_is_used(hidden):
-    done = subprocess.run([sys.executable, "-c", CODE.format(before="")], env=hidden, capture_output=True, text=True)
+    done = run("", hidden)
     assert done.returncode == 0, done.stderr[-800:]
 
 
 def test_without_any_copy_the_remedy_is_named(hidden):
     before = "import tree_backends.lightgbm as m; m._bundled_libgomp = lambda: []"
-    done = subprocess.run([sys.executable, "-c", CODE.format(before=before)], env=hidden, capture_output=True, text=True)
+    done = run(before, hidden)
     assert "apt install libgomp1" in done.stderr, done.stderr[-800:]

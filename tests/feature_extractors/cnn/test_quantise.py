@@ -1,5 +1,7 @@
 """From floats to integers, and their exact evaluation against loops."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -50,10 +52,10 @@ def test_an_affine_layer_shifts_each_segment_before_the_sum():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 6000, (5, 1, 1, 3)).astype(np.int16), rng.integers(0, 256, (5, 2, 1, 3)).astype(np.int16)
     weights = rng.integers(-127, 128, (4, 9)).astype(np.int8)
-    item = QuantisedLayer(
-        "it", "affine", ("a", "b"), Shape(1, 1, 4), "int16", -32768, 32767, 1 / 256, weights, np.arange(4, dtype=np.int32),
-        np.full(4, 2**30, np.int32), np.full(4, 33, np.int32), segment_shifts=(0, 3),
-    )  # fmt: skip
+    scaling = {"multiplier": np.full(4, 2**30, np.int32), "shift": np.full(4, 33, np.int32)}
+    bias = np.arange(4, dtype=np.int32)
+    item = layer("affine", weights, (1, 1, 4), bias=bias, **scaling)
+    item = dataclasses.replace(item, lo=-32768, hi=32767, dtype="int16", inputs=("a", "b"), segment_shifts=(0, 3))
     wide = weights.astype(np.int64)
     acc = a.reshape(5, -1) @ wide[:, :3].T + 8 * (b.reshape(5, -1) @ wide[:, 3:].T) + np.arange(4)
     np.testing.assert_array_equal(quantise.evaluate(item, [a, b])[:, 0, 0], np.clip((acc + 4) // 8, -32768, 32767))
