@@ -154,8 +154,8 @@ def _first_pass(re: np.ndarray, im: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """Radix-4 butterflies that lose one bit, or radix-2 butterflies that lose none, over neighbouring points."""
     n, points = re.shape
     if first_radix(2 * points) == 4:
-        grid = [part.reshape(n, points // 4, 4) for part in (re, im)]
-        out_re, out_im = _butterfly(*([part[..., i] for i in range(4)] for part in grid), 0, 1)
+        grid_re, grid_im = ([part.reshape(n, points // 4, 4)[..., i] for i in range(4)] for part in (re, im))
+        out_re, out_im = _butterfly(grid_re, grid_im, 0, 1)
         return np.stack(out_re, axis=2).reshape(n, points), np.stack(out_im, axis=2).reshape(n, points), 1
     pairs = [part.reshape(n, points // 2, 2) for part in (re, im)]
     done = [np.stack([p[..., 0] + p[..., 1], p[..., 0] - p[..., 1]], axis=2).reshape(n, points) for p in pairs]

@@ -66,7 +66,7 @@ def mel_points(bands: int, fmin: int, fmax: int) -> np.ndarray:
 def dense(edges: np.ndarray, weights: np.ndarray, bins: int) -> np.ndarray:
     """The filter bank as a matrix, int64 (bins, bands), 65536 = 1, without normalisation."""
     bands = len(edges) - 2
-    segments = np.repeat(np.arange(bands + 1), np.diff(edges.astype(np.int64)))
+    segments = np.repeat(np.arange(bands + 1), edges[1:].astype(np.int64) - edges[:-1])
     columns = np.zeros((bins, bands + 2), dtype=np.int64)
     used = np.arange(edges[0], edges[-1])
     columns[used, segments + 1] = weights

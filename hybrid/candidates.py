@@ -24,13 +24,18 @@ def stage_features(graph: Graph, kinds: Sequence[str], depth: int, last: bool) -
     Single positions are offered at the last depth only: there are many, and each costs a whole receptive field.
     Raises HybridError for an unknown kind.
     """
-    unknown = sorted(set(kinds) - set(KINDS))
-    if unknown:
-        raise HybridError(f"forest.features: {', '.join(unknown)} is unknown; choose from {', '.join(KINDS)}")
+    check_kinds(kinds)
     chosen = [m for m in graph if kind_of(graph, m) in kinds and _depth_of(graph, m) == depth]
     if not last:
         chosen = [m for m in chosen if kind_of(graph, m) != "positions"]
     return [Feature(m.name, index) for m in chosen for index in _elements(m)]
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise HybridError for a kind of feature that there is not."""
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown:
+        raise HybridError(f"forest.features: {', '.join(unknown)} is unknown: choose from {', '.join(KINDS)}")
 
 
 def kind_of(graph: Graph, item: FeatureMap) -> str:

@@ -5,19 +5,21 @@ Results go to stdout, progress and messages to stderr. An error that the user ca
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import sys
-from collections.abc import Callable
-from functools import wraps
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from tqdm import tqdm
 
 from hybrid import __version__
-from hybrid.errors import HybridError
+from hybrid.errors import HybridError, one_line
 
 DATA_OPTIONS = (
     ("classes", "Words to tell apart, comma separated; the rest becomes _unknown_ and _silence_ is added."),
@@ -28,10 +30,14 @@ DATA_OPTIONS = (
     ("leave_out", "FSDD: speaker(s) to test on."),
     ("test_takes", "FSDD: takes to test on, such as 5-9."),
 )
+TRAINING_ONLY = ("classes", "subset")  # a model has its classes
+SPLITS = ("train", "validation", "test")
+INTERRUPTED = 130
+SEEDS = click.IntRange(0, 2**31 - 1001)
 
 
 class Reporter:
-    """Messages and progress bars on stderr."""
+    """Messages and progress bars on stderr; bars only where stderr is a terminal."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -40,11 +46,11 @@ class Reporter:
     def say(self, text: str) -> None:
         """One line of message."""
         if not self._quiet:
-            tqdm.write(text, file=sys.stderr)
+            tqdm.write(one_line(text), file=sys.stderr)
 
     def progress(self, phase: str, done: int, total: int) -> None:
         """Advance the bar of a phase; a new phase closes the bar before."""
-        if self._quiet:
+        if self._quiet or not sys.stderr.isatty():
             return
         if self._bar is None or self._bar.desc != phase:
             self.close()
@@ -57,74 +63,137 @@ class Reporter:
             self._bar.close()
             self._bar = None
 
+    def __enter__(self) -> Reporter:
+        return self
 
-def tells_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """One line and exit code 2 for what a user can put right; 130 for Ctrl-C."""
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        from codegen.host import CompilerError
-        from codegen.plan import PlanError
-        from feature_extractors.graph import GraphError
-        from tree_backends.forest import ForestError
 
+class Program(click.Group):
+    """The commands. One line and exit code 2 for what a user can put right, wrong usage too; 130 for Ctrl-C."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run and exit."""
+        extra["standalone_mode"] = False
         try:
-            command(*args, **kwargs)
-        except (HybridError, CompilerError, PlanError, GraphError, ForestError) as error:
-            fail(str(error), 2)
-        except OSError as error:
-            fail(f"{error.filename or 'file system'}: {error.strerror or error}", 2)
+            with told_warnings():
+                code = super().main(*args, **extra)
+        except click.UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # new in click 8.2: no command was named
+                error.show()
+                sys.exit(2)
+            path = error.ctx.command_path if error.ctx else "hybrid"
+            fail(f"{error.format_message().rstrip('.')}: see `{path} --help`")
+        except Exception as error:
+            fail(told(error))
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C is met here, before click prints a line of its own."""
+        try:
+            return super().invoke(ctx)
         except KeyboardInterrupt:
-            fail("interrupted: what stood before stands", 130)
+            if sys.stderr.isatty():
+                click.echo(err=True)  # below the terminal's ^C
+            fail("interrupted: what stood before stands", INTERRUPTED)
 
-    return wrapped
+
+def told(error: Exception) -> str:
+    """The one line for an error that the user can put right; any other is a defect and is raised again."""
+    from codegen.host import CompilerError
+    from codegen.plan import PlanError
+    from feature_extractors.graph import GraphError
+    from feature_extractors.ops.base import OpError
+    from tree_backends.forest import ForestError
+
+    if isinstance(error, HybridError | CompilerError | PlanError | GraphError | OpError | ForestError):
+        return str(error)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, OSError):
+        place = error.filename if error.filename is not None else "input or output"
+        return f"{place}: {error.strerror or error}: check path, access rights and free space"
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}): shorten audio.window_s, or lower training.copies"
+    raise error
 
 
-def fail(message: str, code: int) -> None:
+def fail(message: str, code: int = 2) -> NoReturn:
     """Print one line on stderr and end."""
-    click.echo(f"hybrid: error: {' '.join(message.split())}", err=True)
+    click.echo(f"hybrid: error: {' '.join(one_line(message).split())}", err=True)
     sys.exit(code)
 
 
+@contextmanager
+def told_warnings() -> Iterator[None]:
+    """Python warnings as one line each, without a place in the code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        tqdm.write(f"hybrid: warning: {' '.join(one_line(str(message)).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
 def emit(result: dict[str, Any], as_json: bool, text: str) -> None:
-    """The result on stdout: JSON or lines for people."""
-    click.echo(json.dumps(result, indent=1, sort_keys=True) if as_json else text)
+    """The result on stdout: JSON (finite numbers only) or lines for people."""
+    if as_json:
+        from hybrid.report.plain import plain
+
+        text = json.dumps(plain(result), indent=1, sort_keys=True, allow_nan=False)
+    click.echo(text)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Result as JSON on stdout.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress or messages on stderr.")
 skip_option = click.option("--skip-bad", is_flag=True, help="List and leave out files that cannot be used.")
+engine_option = click.option(
+    "--engine", default="c", show_default=True, type=click.Choice(["c", "interpreter"]), help="What runs the model."
+)
+eager_option = click.option("--eager", is_flag=True, help="Compute every map whole first (engine c).")
+folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+data_argument = click.argument("data", type=click.Path(path_type=Path))
+out_option = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+seed_option = click.option("--seed", default=0, show_default=True, type=SEEDS)
 
 
-def data_options(command: Callable[..., None]) -> Callable[..., None]:
+def data_options(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add the flags that say how recordings become classes and splits."""
-    for name, text in reversed(DATA_OPTIONS):
-        command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
-    return command
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for name, text in reversed(DATA_OPTIONS):
+            if name not in without:
+                command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
+        return command
+
+    return add
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="hybrid")
 def cli() -> None:
     """Small classifiers for microcontrollers whose features are computed on demand."""
 
 
 @cli.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@data_argument
+@out_option
 @click.option("--preset", default=None, help="Named settings; see `hybrid presets`.")
 @click.option("--config", "config_path", default=None, type=click.Path(path_type=Path), help="TOML file of settings.")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
 @click.option("--name", default="model", show_default=True, help="Prefix of the generated C.")
-@click.option("--head", default="trees", show_default=True, help="'trees', or 'dense' for a linear head.")
+@click.option(
+    "--head", default="trees", show_default=True, type=click.Choice(["trees", "dense"]), help="'dense': a linear head."
+)
 @click.option("--exit-loss", type=float, default=None, help="Accuracy (percentage points) that early exits may cost.")
-@click.option("--seed", default=0, show_default=True)
+@seed_option
 @click.option("--compiler", default=None, help="C compiler for the parity check (default: gcc, clang, cc or zig).")
-@data_options
+@data_options()
 @skip_option
 @json_option
 @quiet_option
-@tells_errors
 def fit(**options: Any) -> None:
     """Train on the recordings in DATA and write C header, model and report to a folder."""
     from hybrid.config import load_config, parse_override
@@ -150,25 +219,24 @@ def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> N
     from hybrid.fit import Console
     from hybrid.fit import fit as run
 
-    reporter = Reporter(options["quiet"])
-    console = Console(reporter.say, reporter.progress)
-    try:
+    with Reporter(options["quiet"]) as reporter:
         report = run(
             data, options["out"], config, name=options["name"], seed=options["seed"], head=options["head"],
             skip_bad=options["skip_bad"], compiler=options["compiler"], preset=options["preset"],
-            command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic, console=console,
+            command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic,
+            console=Console(reporter.say, reporter.progress),
         )  # fmt: skip
-    finally:
-        reporter.close()
     for row in report["closure"]:
         reporter.say(
             f"{row['kind']}: {row['features']} features, one closes over {row['trunk_share']:.0%} of the trunk "
             f"and {row['frame_share']:.0%} of the frames"
         )
-    emit(report, options["as_json"], fit_text(report, options["out"]))
+    out = options["out"]
+    wrote = f"wrote {out / (report['name'] + '.h')}, {out / 'hyb_runtime.h'}, {out / 'report.html'}"
+    emit(report, options["as_json"], f"{fit_text(report)}\n{wrote}")
 
 
-def fit_text(report: dict[str, Any], out: Path) -> str:
+def fit_text(report: dict[str, Any]) -> str:
     """The result of a fit in a few lines."""
     lines = [f"{'synthetic data, ' if report['synthetic'] else ''}seed {report['seed']}, {report['head']} head"]
     for split in ("validation", "test", "validation_without_silence", "test_without_silence"):
@@ -193,7 +261,6 @@ def fit_text(report: dict[str, Any], out: Path) -> str:
             f"RAM {dense['code']['ram']['context'] / 1000:.1f} kB"
         )
     lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
-    lines.append(f"wrote {out / (report['name'] + '.h')}, {out / 'hyb_runtime.h'}, {out / 'report.html'}")
     return "\n".join(lines)
 
 
@@ -204,29 +271,28 @@ def accuracy_text(found: dict[str, Any]) -> str:
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--split", default=None, help="Only the clips of this split ('test'); default: every clip of the folder.")
-@click.option("--engine", default="c", show_default=True, help="'c' or 'interpreter'.")
-@click.option("--eager", is_flag=True, help="Compute every map whole first (engine c).")
-@data_options
+@folder_argument
+@data_argument
+@click.option(
+    "--split", default=None, type=click.Choice(SPLITS),
+    help="Only the clips of this split, as the fit drew it; default: every clip of the folder.",
+)  # fmt: skip
+@engine_option
+@eager_option
+@data_options(*TRAINING_ONLY)
 @skip_option
 @json_option
 @quiet_option
-@tells_errors
 def evaluate(folder: Path, data: Path, **options: Any) -> None:
     """Accuracy and cost of the model in DIR on the recordings in DATA, in any known layout."""
     from hybrid.evaluate import evaluate as run
 
-    reporter = Reporter(options["quiet"])
-    chosen = {name: options[name] for name, _ in DATA_OPTIONS if name not in ("classes", "subset")}
-    try:
+    chosen = {name: options[name] for name, _ in DATA_OPTIONS if name not in TRAINING_ONLY}
+    with Reporter(options["quiet"]) as reporter:
         result = run(
             folder, data, split=options["split"], engine=options["engine"], eager=options["eager"],
             skip_bad=options["skip_bad"], say=reporter.say, progress=reporter.progress, **chosen,
         )  # fmt: skip
-    finally:
-        reporter.close()
     cost = result["cost"]
     text = [f"{name.replace('_', ' ')}: {accuracy_text(found)}" for name, found in result["accuracy"].items()]
     text.append(f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M MAC")
@@ -234,18 +300,19 @@ def evaluate(folder: Path, data: Path, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@folder_argument
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--engine", default="c", show_default=True, help="'c' or 'interpreter'.")
-@click.option("--eager", is_flag=True, help="Compute every map whole first (engine c).")
+@engine_option
+@eager_option
+@skip_option
 @json_option
-@tells_errors
-def predict(folder: Path, files: tuple[Path, ...], engine: str, eager: bool, as_json: bool) -> None:
+@quiet_option
+def predict(folder: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> None:
     """Label audio files with the model in DIR."""
     from hybrid.evaluate import predict as run
 
-    found = run(folder, files, engine=engine, eager=eager)
-    width = max(len(str(f)) for f in files)
+    found = run(folder, files, say=Reporter(quiet).say, **options)
+    width = max(len(row["file"]) for row in found)
     lines = [
         f"{row['file']:<{width}}  {row['label']}  (margin {row['margin']:.2f}, stage {row['stage'] + 1}, "
         f"{row['cost'] / 1e6:.3f} M MAC)"
@@ -255,26 +322,22 @@ def predict(folder: Path, files: tuple[Path, ...], engine: str, eager: bool, as_
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@folder_argument
 @json_option
-@tells_errors
 def report(folder: Path, as_json: bool) -> None:
     """Write DIR/report.html anew from DIR/report.json, and say where it is."""
-    from hybrid.evaluate import load_report
-    from hybrid.report import write
+    from hybrid.evaluate import rewrite_report
 
-    found = load_report(folder)
-    write(found, folder)
-    emit(found, as_json, f"{fit_text(found, folder)}\nreport: {folder / 'report.html'}")
+    found, text = rewrite_report(folder, fit_text)
+    emit(found, as_json, f"{text}\nreport: {folder / 'report.html'}")
 
 
 @cli.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--clips", default=60, show_default=True, help="Clips per class of the synthetic set.")
-@click.option("--seed", default=0, show_default=True)
+@out_option
+@click.option("--clips", default=60, show_default=True, type=click.IntRange(min=3), help="Clips per class.")
+@seed_option
 @json_option
 @quiet_option
-@tells_errors
 def demo(out: Path, clips: int, seed: int, as_json: bool, quiet: bool) -> None:
     """Fit on a synthetic machine-condition set (motor off, normal, maintenance needed, failure)."""
     import tempfile
@@ -294,7 +357,6 @@ def demo(out: Path, clips: int, seed: int, as_json: bool, quiet: bool) -> None:
 
 @cli.command()
 @json_option
-@tells_errors
 def presets(as_json: bool) -> None:
     """List the named settings with their first comment line."""
     from hybrid.config import load_config, preset_names, preset_text
@@ -306,8 +368,7 @@ def presets(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@tells_errors
+@folder_argument
 def download(name: str, folder: Path) -> None:
     """Download a public data set (speech_commands, fsdd, esc50) into DIR."""
     from hybrid.data.download import download as run
@@ -317,6 +378,9 @@ def download(name: str, folder: Path) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
     cli(prog_name="hybrid")
 
 

@@ -17,28 +17,32 @@ from codegen.artifacts import write_code
 from codegen.host import NativeModel
 from hybrid.config import Config, apply, load_config
 from hybrid.errors import HybridError
-from hybrid.fit import Console, fit_windows
+from hybrid.fit import HEADS, Console, Fitted, fit_windows
 from hybrid.model_file import Model, load, save
 from hybrid.output import replaced_folder
+from hybrid.report.plain import plain
 from hybrid.windows import Windows
 
 FULL_SCALE = 32768
+ENGINES = ("c", "interpreter")
+SEED_LIMIT = 2**31 - 1000
 
 
 class HybridClassifier(ClassifierMixin, BaseEstimator):
     """Audio classifier whose generated C computes features on demand.
 
-    X: (n_clips, n_samples); int16 PCM as it is, floats as samples in +-1 (beyond that they saturate). All clips have
+    X: (n_clips, n_samples); integers are int16 PCM, floats samples in +-1 (beyond that they saturate). All clips have
     one length, which becomes the model's window (padded to one frame where it is shorter).
 
     Parameters
     ----------
     rate: sample rate of X, Hz.
     preset: named settings, or None.
-    settings: dict of sections over the preset, {'trunk': {'channels': [24, 32], ...}}, or None.
-    validation_fraction: share of the clips on which epochs and exits are chosen.
+    settings: dict of sections over the preset, {'trunk': {'channels': [24, 32], ...}}, or None. The upper edge of the
+        bands (front_end.fmax) is lowered to half the rate where it is not set here.
+    validation_fraction: share of the clips on which epochs and exits are chosen, above 0, below 1.
     head: 'trees', or 'dense' for the linear head on the same trunk.
-    random_state: seed, int or None (0).
+    random_state: seed; None is 0, and a RandomState is drawn from.
     engine: 'c' (compiled generated C) or 'interpreter'; the results are the same.
 
     Attributes: classes_, n_features_in_, model_ (graph, forest and labels).
@@ -51,7 +55,7 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
         settings: dict[str, dict[str, Any]] | None = None,
         validation_fraction: float = 0.2,
         head: str = "trees",
-        random_state: int | None = 0,
+        random_state: int | np.random.RandomState | None = 0,
         engine: str = "interpreter",
     ) -> None:
         self.rate = rate
@@ -64,21 +68,18 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> HybridClassifier:
         """Train. X: (n_clips, n_samples); y: (n_clips,) labels of any type. Raises ValueError for what does not fit."""
-        X, y = validate_data(self, X, y, dtype=None)
-        X = _numeric(X)
+        X, y = validate_data(self, X, y, dtype="numeric")
         check_classification_targets(y)
         self.classes_, truth = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("HybridClassifier needs two classes or more, the data has one class")
-        config = self._config(X.shape[1])
-        pcm = self._pcm(X, config)
-        seed = 0 if self.random_state is None else int(self.random_state)
-        first, second = _split(truth, self.validation_fraction, seed)
-        labels = tuple(str(c) for c in self.classes_)
-        fitted = fit_windows(
-            _windows(pcm[first], truth[first]), _windows(pcm[second], truth[second]), [], labels, config, "model", seed,
-            Console(),
-        )  # fmt: skip
+        self._check_parameters()
+        seed = _seed(self.random_state)
+        try:
+            config = self._config(X.shape[1])
+            fitted = self._train(_pcm(X, config), truth, config, seed)
+        except HybridError as error:
+            raise ValueError(str(error)) from error
         plan = fitted.plan if self.head == "trees" else fitted.dense
         self.model_ = Model(plan, {"config": config.to_dict(), "seed": seed, "head": self.head})
         self._native: NativeModel | None = None
@@ -100,13 +101,17 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self._scores(X).argmax(axis=1)]
 
     def save(self, folder: str | Path) -> None:
-        """Write model files and generated C to a folder. Nothing in it is a pickle."""
+        """Write model files and generated C to a folder. Nothing in it is a pickle.
+
+        Raises HybridError if the folder cannot be written, TypeError for labels that JSON cannot hold (bytes).
+        """
         check_is_fitted(self)
+        params = {**self.get_params(), "random_state": self.model_.about["seed"]}
+        about = self.model_.about | {
+            "estimator": plain({**params, "classes": [self.classes_.dtype.str, self.classes_.tolist()]}),
+            "n_features_in": int(self.n_features_in_),
+        }
         with replaced_folder(Path(folder)) as aside:
-            about = self.model_.about | {
-                "estimator": {**self.get_params(), "classes": _plain_classes(self.classes_)},
-                "n_features_in": int(self.n_features_in_),
-            }
             save(Model(self.model_.plan, about), aside)
             write_code(self.model_.plan, aside)
 
@@ -122,29 +127,42 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
             found.n_features_in_ = int(model.about["n_features_in"])
         except (KeyError, TypeError, ValueError) as error:
             raise HybridError(f"{folder} was not written by HybridClassifier.save ({error})") from None
+        if tuple(map(str, found.classes_)) != model.plan.labels:
+            raise HybridError(f"{folder}: the classes are not those of the model: fit again")
         found.model_, found._native = model, None
         return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_native": None}
 
+    def _check_parameters(self) -> None:
+        for name, choices in (("head", HEADS), ("engine", ENGINES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} {getattr(self, name)!r} is unknown: choose from {', '.join(choices)}")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must lie between 0 and 1, not be {self.validation_fraction!r}")
+        if not 1000 <= self.rate <= 192_000:
+            raise ValueError(f"rate must be a sample rate of 1000 to 192000 Hz, not {self.rate!r}")
+
     def _config(self, samples: int) -> Config:
         config = load_config(self.preset, None, self.settings)
-        window = max(samples, config.front_end.frame)
-        audio = {"rate": int(self.rate), "window_s": window / self.rate}
-        return apply(config, {"audio": audio}, "HybridClassifier")
+        rate, front = int(self.rate), config.front_end
+        values: dict[str, dict[str, Any]] = {"audio": {"rate": rate, "window_s": max(samples, front.frame) / rate}}
+        if "fmax" not in (self.settings or {}).get("front_end", {}):
+            values["front_end"] = {"fmax": min(front.fmax, rate // 2)}
+        return apply(config, values, "HybridClassifier")
 
-    def _pcm(self, X: np.ndarray, config: Config) -> np.ndarray:
-        if X.dtype != np.int16:
-            X = np.clip(np.rint(X.astype(np.float64) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-        missing = round(config.audio.window_s * config.audio.rate) - X.shape[1]
-        return np.pad(X, ((0, 0), (0, max(0, missing))))
+    def _train(self, pcm: np.ndarray, truth: np.ndarray, config: Config, seed: int) -> Fitted:
+        first, second = _split(truth, self.validation_fraction, seed)
+        training, validation = _windows(pcm[first], truth[first]), _windows(pcm[second], truth[second])
+        labels = tuple(map(str, self.classes_))
+        return fit_windows(training, validation, [], labels, config, "model", seed, Console())
 
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = _numeric(validate_data(self, X, reset=False, dtype=None))
-        config = apply(Config(), self.model_.about["config"], "model")
-        pcm, plan = self._pcm(X, config), self.model_.plan
+        X = validate_data(self, X, reset=False, dtype="numeric")
+        plan = self.model_.plan
+        pcm = _pcm(X, apply(Config(), self.model_.about["config"], "model"))
         scores = self._run_native(pcm) if self.engine == "c" else interpret.run(plan, pcm).scores
         return scores * plan.forest.unit
 
@@ -156,11 +174,29 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
         return self._native.run(pcm).scores
 
 
-def _numeric(X: np.ndarray) -> np.ndarray:
-    """X as numbers. Raises ValueError for text, TypeError-free for object arrays of numbers."""
-    if X.dtype.kind in "iub" or X.dtype.kind == "f":
-        return X
-    return X.astype(np.float64)
+def _seed(random_state: Any) -> int:
+    """A seed from what scikit-learn allows. Raises ValueError for anything else."""
+    if random_state is None:
+        return 0
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(SEED_LIMIT))
+    seed = int(random_state)
+    if not 0 <= seed < SEED_LIMIT:
+        raise ValueError(f"random_state must lie from 0 to {SEED_LIMIT - 1}, not be {seed}")
+    return seed
+
+
+def _pcm(X: np.ndarray, config: Config) -> np.ndarray:
+    """X as int16 windows of the model. Raises ValueError for integers beyond int16."""
+    if X.dtype.kind in "iu" and X.dtype != np.int16:
+        if X.min() < -FULL_SCALE or X.max() >= FULL_SCALE:
+            raise ValueError("integers are taken as int16 PCM, these lie beyond it: scale them, or pass floats in +-1")
+        X = X.astype(np.int16)
+    elif X.dtype != np.int16:
+        scaled = np.rint(X.astype(np.float64) * FULL_SCALE)
+        X = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    missing = round(config.audio.window_s * config.audio.rate) - X.shape[1]
+    return np.pad(X, ((0, 0), (0, max(0, missing))))
 
 
 def _windows(pcm: np.ndarray, truth: np.ndarray) -> Windows:
@@ -180,7 +216,3 @@ def _split(truth: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, n
     except ValueError:
         return everything, everything
     return np.sort(first), np.sort(second)
-
-
-def _plain_classes(classes: np.ndarray) -> list[Any]:
-    return [classes.dtype.str if classes.dtype != object else "<U64", classes.tolist()]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 
 from codegen import interpret
+from codegen.artifacts import write_code
+from codegen.c_backend import HEADER
 from codegen.host import NativeModel
-from hybrid.config import Config, apply
-from hybrid.data import SILENCE, Clip, load_clip, load_corpus, open_held_out
-from hybrid.errors import HybridError
+from codegen.plan import Plan
+from hybrid import report as reports
+from hybrid.config import Config, DataConfig, apply
+from hybrid.data import SILENCE, AudioError, Clip, load_clip, load_corpus, open_held_out
+from hybrid.errors import DataError, HybridError, few
 from hybrid.metrics import accuracy
 from hybrid.model_file import Model, load
 from hybrid.windows import Windows, cut
@@ -24,34 +30,69 @@ ENGINES = ("c", "interpreter")
 def load_model(folder: Path) -> tuple[Model, Config]:
     """A saved model and its settings. Raises HybridError."""
     model = load(folder)
-    return model, apply(Config(), model.about.get("config", {}), f"{folder}")
+    settings = model.about.get("config", {})
+    if not isinstance(settings, dict):
+        raise HybridError(f"{folder}: the model's settings are damaged: fit again")
+    return model, apply(Config(), settings, f"{folder}")
 
 
 def load_report(folder: Path) -> dict[str, Any]:
     """`report.json` of a model folder. Raises HybridError."""
     path = folder / "report.json"
     try:
-        return json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise HybridError(f"{path} cannot be read ({error.strerror}): name a folder written by hybrid fit") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HybridError(f"{path} is damaged ({error}): fit again") from None
+    if not isinstance(found, dict):
+        raise HybridError(f"{path} is damaged (it holds no object): fit again")
+    return found
+
+
+def rewrite_report(folder: Path, summary: Callable[[dict[str, Any]], str]) -> tuple[dict[str, Any], str]:
+    """Write `report.html` anew; returns the report and its summary in text. Raises HybridError."""
+    load_model(folder)  # a report on a model that is damaged helps nobody
+    found = load_report(folder)
+    try:
+        text = summary(found)
+        reports.write(found, folder)
+    except (LookupError, TypeError, ValueError, AttributeError, jinja2.TemplateError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise HybridError(f"{folder / 'report.json'} is damaged or edited ({reason}): fit again") from None
+    return found, text
 
 
 def decide(model: Model, folder: Path, pcm: np.ndarray, engine: str, eager: bool) -> dict[str, np.ndarray]:
-    """label, stage, margin, scores, cost of windows, int16 (n, samples), by compiled C or by the interpreter."""
+    """label, stage, margin, scores, cost of windows, int16 (n, samples), by compiled C or by the interpreter.
+
+    Raises HybridError for an unknown engine, or C in the folder that is not what the model gives.
+    """
     if engine not in ENGINES:
         raise HybridError(f"engine {engine!r} is unknown: choose from {', '.join(ENGINES)}")
     if eager and engine != "c":
         raise HybridError("--eager runs the compiled C: leave out --engine interpreter")
     if engine == "c":
-        header = folder / f"{model.plan.name}.h"
-        if not header.is_file():
-            raise HybridError(f"{header} is missing: fit again, or use --engine interpreter")
-        found: Any = NativeModel(folder, model.plan.name).run(pcm, eager)
+        found: Any = _native(model.plan, folder).run(pcm, eager)
     else:
         found = interpret.run(model.plan, pcm)
     return {key: getattr(found, key) for key in ("label", "stage", "margin", "scores", "cost")}
+
+
+def _native(plan: Plan, folder: Path) -> NativeModel:
+    """The folder's C, compiled. It is written anew and compared first: what is built and run is never a stranger's."""
+    with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
+        write_code(plan, Path(scratch))
+        for name in (f"{plan.name}.h", HEADER):
+            path = folder / name
+            if not path.is_file():
+                raise HybridError(f"{path} is missing: fit again, or use --engine interpreter")
+            if path.read_bytes() != (Path(scratch) / name).read_bytes():
+                raise HybridError(
+                    f"{path} is not what this version writes for the model (edited, damaged, or of another version): "
+                    f"fit again, or use --engine interpreter"
+                )
+        return NativeModel(Path(scratch), plan.name)
 
 
 def evaluate(
@@ -68,10 +109,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Accuracy and cost on a folder in a known layout. Words that are no class count as `_unknown_`.
 
+    split: only the clips that the fit put there; what `layout` does not say of the split is taken from the fit.
     Returns {'accuracy': {'all', 'without_silence'}, 'cost', 'data', ...}. Raises HybridError.
     """
     model, config = load_model(folder)
     labels = model.plan.labels
+    if split is not None:
+        layout = _as_fitted(config.data, layout)
     corpus = open_held_out(
         data, labels, split=split, silence_clips=config.data.silence_clips,
         silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s, **layout,
@@ -99,6 +143,13 @@ def evaluate(
     }
 
 
+def _as_fitted(data: DataConfig, layout: dict[str, Any]) -> dict[str, Any]:
+    """Choices of layout and split, the fit's where none is given: else clips of its training would be tested on."""
+    names = ("layout", "test_fold", "validation_fold", "leave_out", "test_takes")
+    given = {name: layout.get(name) for name in names}
+    return {name: getattr(data, name) if value is None else value for name, value in given.items()}
+
+
 def _accuracies(windows: Windows, scores: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     predicted = windows.clip_labels(scores)
     result = {"all": accuracy(windows.clip_truth, predicted, labels)}
@@ -109,12 +160,22 @@ def _accuracies(windows: Windows, scores: np.ndarray, labels: Sequence[str]) -> 
     return result
 
 
-def predict(folder: Path, files: Sequence[Path], engine: str = "c", eager: bool = False) -> list[dict[str, Any]]:
-    """One row per file: label, score per class (logits), margin, stage, cost (sum over the windows of a long file)."""
+def predict(
+    folder: Path,
+    files: Sequence[Path],
+    engine: str = "c",
+    eager: bool = False,
+    skip_bad: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """One row per file: label, score per class (logits), margin, stage, cost (sum over the windows of a long file).
+
+    skip_bad: files that cannot be read are told to `say` and left out. Raises HybridError where none is left.
+    """
     model, config = load_model(folder)
     labels, unit = model.plan.labels, model.plan.forest.unit
+    files, pcm = _read(files, config.audio.rate, skip_bad, say)
     clips = [Clip(path, labels[0], name=str(path)) for path in files]
-    pcm = [load_clip(clip, config.audio.rate) for clip in clips]
     windows = cut(clips, pcm, labels, config)
     found = decide(model, folder, windows.pcm, engine, eager)
     rows = []
@@ -136,3 +197,22 @@ def predict(folder: Path, files: Sequence[Path], engine: str = "c", eager: bool 
     return rows
 
 
+def _read(
+    files: Sequence[Path], rate: int, skip_bad: bool, say: Callable[[str], None]
+) -> tuple[list[Path], list[np.ndarray]]:
+    """The files that can be used, and their samples. All zero is a sound like another here."""
+    good: list[Path] = []
+    pcm: list[np.ndarray] = []
+    bad: list[str] = []
+    for path in files:
+        try:
+            pcm.append(load_clip(Clip(path, SILENCE), rate))
+            good.append(path)
+        except AudioError as error:
+            bad.append(f"{path} ({error.reason})")
+    if bad and not (skip_bad and good):
+        remedy = "name others" if not good else "fix them, or pass --skip-bad to leave them out"
+        raise DataError(f"{len(bad)} of {len(files)} files cannot be used: {few(bad)}: {remedy}")
+    if bad:
+        say(f"note: left out {len(bad)} bad files: {few(bad, 20)}")
+    return good, pcm

@@ -28,10 +28,11 @@ from hybrid.data import SILENCE, LoadedCorpus, cached, load_corpus, open_corpus
 from hybrid.data.options import Options
 from hybrid.errors import HybridError
 from hybrid.front_end import LOG_MEL, front_end
+from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
 from hybrid.staging import TreeData, choose_margins, dense_forest, fit_forest
-from hybrid.trunk import train, trunk_spec
+from hybrid.trunk import train
 from hybrid.windows import Windows, cut
 from tree_backends.evaluate import stage_scores
 
@@ -83,8 +84,8 @@ def fit_windows(
     console: Console,
 ) -> Fitted:
     """Train trunk and forest on windows. Raises HybridError for settings that give no model."""
+    check_settings(config)
     graph = front_end(config)
-    trunk_spec(config)
     with console.phase("trunk"):
         trunk = train(
             config, training.pcm, training.truth, validation.pcm, validation.truth, noise, len(labels), seed,
@@ -160,9 +161,7 @@ def fit(
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
-    check_writable(out)
-    if head not in HEADS:
-        raise HybridError(f"head {head!r} is unknown: choose from {', '.join(HEADS)}")
+    check_request(out, config, name, head, compiler)
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus
@@ -181,9 +180,10 @@ def fit(
     with replaced_folder(out) as folder:
         report |= _write_and_check(plan, folder, splits, console, compiler)
         if head == "trees":
-            with replaced_folder(folder / "dense") as inner:
-                dense = _write_and_check(other, inner, splits, console, compiler)
-                save(Model(other, about | {"head": "dense"}), inner)
+            inner = folder / "dense"
+            inner.mkdir()
+            dense = _write_and_check(other, inner, splits, console, compiler)
+            save(Model(other, about | {"head": "dense"}), inner)
             report["baseline"] = {"head": "dense"} | {k: dense[k] for k in ("accuracy", "cost", "code")}
         closures = Closures(plan.graph)
         report["closure"] = closures.table()
@@ -192,6 +192,16 @@ def fit(
         save(Model(plan, about), folder)
         reports.write(report, folder)
     return report
+
+
+def check_request(out: Path, config: Config, name: str, head: str, compiler: str | None) -> None:
+    """Raise HybridError for what would make the fit fail in the end, before it has taken any time."""
+    check_name(name)
+    if head not in HEADS:
+        raise HybridError(f"head {head!r} is unknown: choose from {', '.join(HEADS)}")
+    check_settings(config)
+    check_writable(out)
+    parity.check_compiler(compiler)
 
 
 def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Console) -> LoadedCorpus:
@@ -241,9 +251,7 @@ def _write_and_check(
     }
 
 
-def accuracies(
-    found: dict[str, tuple[Windows, interpret.Results]], labels: tuple[str, ...]
-) -> dict[str, Any]:
+def accuracies(found: dict[str, tuple[Windows, interpret.Results]], labels: tuple[str, ...]) -> dict[str, Any]:
     """Accuracy per clip of each split, and without `_silence_` clips where there is such a class."""
     result = {}
     for split, (windows, results) in found.items():

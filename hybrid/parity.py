@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from codegen import interpret
-from codegen.host import NativeModel, NativeResults, compiler_version
+from codegen.host import FLAGS, CompilerError, NativeModel, NativeResults, compile_c, compiler_version
 from codegen.plan import Plan
 from hybrid.errors import HybridError
 
@@ -17,6 +19,22 @@ COMPARED = ("label", "scores", "stage", "margin", "cost", "visits", "computes", 
 EAGER_COMPARED = ("label", "scores", "stage", "margin")
 TRACED = 3
 """Windows that are also evaluated tile by tile, which is slow."""
+
+
+def check_compiler(compiler: str | None = None) -> None:
+    """Build and load a library of one line, so that a compiler that will not do is told before training.
+
+    Raises HybridError with the remedy.
+    """
+    remedy = "set --compiler or HYBRID_CC to a C compiler for this machine, such as gcc, clang or zig"
+    with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
+        source, library = Path(scratch) / "one.c", Path(scratch) / "one.so"
+        source.write_text("int hyb_one(void);\nint hyb_one(void) { return 1; }\n", encoding="utf-8")
+        try:
+            compile_c([source], library, [*FLAGS, "-shared", "-fPIC"], compiler)
+            ctypes.CDLL(str(library))
+        except (CompilerError, OSError, ValueError, IndexError) as error:
+            raise HybridError(f"the C compiler does not work ({error}): {remedy}") from error
 
 
 def check(

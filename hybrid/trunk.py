@@ -11,6 +11,7 @@ from feature_extractors.cnn.augment import AugmentSettings, LogMelSettings
 from feature_extractors.cnn.spec import Block, TrunkSpec
 from feature_extractors.cnn.train import Progress, TrainedTrunk, TrainSettings, train_trunk
 from hybrid.config import Config
+from hybrid.data import cached
 from hybrid.errors import HybridError
 from hybrid.front_end import window_samples
 
@@ -49,13 +50,19 @@ def train(
     seed: int,
     progress: Progress | None = None,
 ) -> TrainedTrunk:
-    """Train on windows, int16 (n, samples). See feature_extractors.cnn.train.train_trunk."""
+    """Train on windows, int16 (n, samples). See feature_extractors.cnn.train.train_trunk.
+
+    Raises HybridError where training diverged, so that no integer trunk can be made.
+    """
     augment = AugmentSettings(**dataclasses.asdict(config.augment))
     settings = TrainSettings(augment=augment, **dataclasses.asdict(config.training))
-    return train_trunk(
-        trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), settings, seed, progress,
-        classes,
-    )  # fmt: skip
+    try:
+        return train_trunk(
+            trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), settings, seed,
+            progress, classes,
+        )  # fmt: skip
+    except (ValueError, OverflowError) as error:
+        raise HybridError(f"training gave no usable trunk ({error}): lower training.rate or quant_rate") from error
 
 
 def _mel_settings(config: Config) -> LogMelSettings:

@@ -16,7 +16,7 @@ from hybrid.front_end import window_samples
 class Windows:
     """pcm: int16 (n, samples); truth: class number of each window; clip: number of the clip it was cut from.
 
-    clip_truth: class number per clip; names: one per window; groups: one per window (speaker, source).
+    clip_truth: class number per clip; names: one per window.
     """
 
     pcm: np.ndarray
@@ -33,8 +33,9 @@ class Windows:
 
 
 def cut(clips: Sequence[Clip], pcm: Sequence[np.ndarray], labels: Sequence[str], config: Config) -> Windows:
-    """Cut or pad clips to the model's window."""
-    size, hop = window_samples(config), max(1, round(config.audio.hop_s * config.audio.rate))
+    """Cut or pad clips to the model's window. A hop longer than the window would lose audio; it counts as one."""
+    size = window_samples(config)
+    hop = min(size, max(1, round(config.audio.hop_s * config.audio.rate)))
     parts = [windows(samples, size, hop) for samples in pcm]
     number = {label: i for i, label in enumerate(labels)}
     clip_truth = np.array([number[c.label] for c in clips], dtype=np.int64)

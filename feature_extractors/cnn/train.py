@@ -13,11 +13,12 @@ worker threads are told to stop, and it propagates.
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -39,6 +40,11 @@ from feature_extractors.cnn.spec import TrunkSpec
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """Called as progress(phase, done, total, figures), one call at a time, perhaps from another thread."""
 
+Cache = Callable[[Sequence[object], Callable[[], dict[str, np.ndarray]]], dict[str, np.ndarray]]
+"""Called as cache(key, compute): the arrays kept under a key, or those that compute gives."""
+
+POOL_VERSION = 1
+"""Raise it when the same settings give another pool."""
 WARM_UP_EPOCHS = 2
 CHECKS = 10
 """How often a phase looks at the validation clips."""
@@ -124,12 +130,14 @@ def train_trunk(
     classes: int | None = None,
     noise_class: int | None = None,
     noise_clips: int = 0,
+    cache: Cache | None = None,
 ) -> TrainedTrunk:
     """Train a trunk for windows of equal length.
 
     train_pcm, val_pcm: int16 [clip, sample]; train_y, val_y: class numbers from 0. noise: int16 recordings of the
     training split, mixed into clips at random. If `noise_class` is given, `noise_clips` more training clips of that
-    class are cut at random from `noise` in every copy of the pool (the `_silence_` of speech commands).
+    class are cut at random from `noise` in every copy of the pool (the `_silence_` of speech commands). cache: keeps
+    the pool with its soft labels, most of the work, for trainings of other trunks on the same clips.
     """
     mel, settings = mel or LogMelSettings(), settings or TrainSettings()
     classes = _check(spec, train_pcm, train_y, val_pcm, val_y, noise, mel, classes, noise_class, noise_clips)
@@ -137,13 +145,32 @@ def train_trunk(
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        pool = _make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips)
-        if settings.teachers:
-            pool = _add_teachers(run, pool, spec, classes)
+
+        def labelled() -> dict[str, np.ndarray]:
+            pool = _make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips)
+            return _arrays(_add_teachers(run, pool, spec, classes) if settings.teachers else pool)
+
+        key = _pool_key(settings, mel, seed, [train_pcm, train_y, *noise], (classes, noise_class, noise_clips))
+        pool = Pool(**(cache(key, labelled) if cache else labelled()))
         quantised = _train_student(run, pool, spec, classes)
     finally:
         torch.set_num_threads(threads)
     return TrainedTrunk(spec, classes, quantised, pool, tuple(run.curves), run.integer_accuracy(quantised))
+
+
+def _arrays(pool: Pool) -> dict[str, np.ndarray]:
+    """The fields of a pool that are there."""
+    return {name: array for name, array in vars(pool).items() if array is not None}
+
+
+def _pool_key(
+    settings: TrainSettings, mel: LogMelSettings, seed: int, arrays: list[np.ndarray], rest: tuple[object, ...]
+) -> list[object]:
+    """All that pool and soft labels depend on, as JSON can write it."""
+    own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
+    shared = {k: v for k, v in asdict(settings).items() if k not in own}
+    digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
+    return ["pool", POOL_VERSION, torch.__version__, seed, shared, asdict(mel), digests, list(rest)]
 
 
 def _check(

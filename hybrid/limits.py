@@ -1,0 +1,105 @@
+"""What numbers settings may have: checked before anything is read or trained, so that no fit fails late over one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from codegen.plan import C_NAME
+from feature_extractors.cnn.quantise import LOGIT_SCALE
+from hybrid.candidates import check_kinds
+from hybrid.config import Config
+from hybrid.errors import HybridError
+from hybrid.front_end import front_end
+from hybrid.trunk import trunk_spec
+
+SHARE = (0.0, 1.0)
+MANY = 1_000_000
+LIMITS: dict[str, tuple[float, float]] = {
+    "audio.rate": (1000, 192_000),
+    "audio.window_s": (0.001, 60.0),
+    "audio.hop_s": (0.001, 60.0),
+    "trunk.channels": (1, 1024),
+    "trunk.kernels": (1, 64),
+    "trunk.strides": (1, 64),
+    "trunk.band_kernels": (1, 64),
+    "trunk.band_strides": (1, 64),
+    "trunk.group": (1, 1024),
+    "training.copies": (1, 10_000),
+    "training.teachers": (0, 16),
+    "training.teacher_epochs": (0, MANY),
+    "training.epochs": (0, MANY),
+    "training.rate": (1e-9, 1.0),
+    "training.quant_epochs": (0, MANY),
+    "training.quant_rate": (1e-9, 1.0),
+    "training.min_steps": (1, 10 * MANY),
+    "training.batch": (2, MANY),
+    "training.weight_decay": (0.0, 10.0),
+    "training.label_smoothing": SHARE,
+    "training.temperature": (0.01, 100.0),
+    "training.soft_share": SHARE,
+    "training.threads": (1, 256),
+    "augment.speed": SHARE,
+    "augment.shift_seconds": (0.0, 60.0),
+    "augment.gain_db": (0.0, 60.0),
+    "augment.noise_probability": SHARE,
+    "augment.noise_gain": (0.0, 100.0),
+    "augment.equaliser": (0.0, 10.0),
+    "augment.time_mask": (0, MANY),
+    "augment.band_mask": (0, MANY),
+    "augment.mixup": (0.0, 100.0),
+    "forest.rounds": (0, 10_000),
+    "forest.leaves": (2, 1024),
+    "forest.learning_rate": (1e-6, 10.0),
+    "forest.min_leaf": (0, MANY),
+    "forest.lambda_l2": (0.0, 1e6),
+    "forest.feature_fraction": (1e-3, 1.0),
+    "forest.copies": (1, 10_000),
+    "forest.soft_share": SHARE,
+    "forest.unit": (2.0**-20, LOGIT_SCALE),
+    "forest.exit_loss": SHARE,
+    "forest.threads": (1, 256),
+    "data.silence_clips": (0, MANY),
+    "data.silence_fraction": SHARE,
+}
+NOT_EMPTY = ("trunk.channels", "forest.rounds", "forest.features")
+# A model of such a name would write a header that hides one of the C library.
+_HEADER_TEXT = """
+assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal stdalign stdarg stdatomic
+stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar wchar wctype
+"""
+C_HEADERS = frozenset(_HEADER_TEXT.split())
+
+
+def check_name(name: str) -> None:
+    """Raise HybridError for a name that cannot be the prefix of the generated C."""
+    if not C_NAME.match(name) or name.startswith("hyb") or name in C_HEADERS:
+        raise HybridError(
+            f"--name {name!r} cannot be the prefix of the C code: choose a lower-case C identifier of at most 32 "
+            f"letters that does not begin with hyb and is no header of the C library, such as kws"
+        )
+
+
+def check_settings(config: Config) -> None:
+    """Raise HybridError, naming key and remedy, for settings that cannot give a model."""
+    for name, (low, high) in LIMITS.items():
+        for value in _numbers(_setting(config, name)):
+            if not low <= value <= high:
+                raise HybridError(f"{name} is {value:g}: choose a value from {low:g} to {high:g}")
+    for name in NOT_EMPTY:
+        if not _setting(config, name):
+            raise HybridError(f"{name} is empty: give at least one value")
+    if math.frexp(config.forest.unit)[0] != 0.5:
+        raise HybridError(f"forest.unit is {config.forest.unit:g}: choose a power of two, such as {1 / 1024:g}")
+    check_kinds(config.forest.features)
+    front_end(config)
+    trunk_spec(config)
+
+
+def _setting(config: Config, name: str) -> Any:
+    section, _, key = name.partition(".")
+    return getattr(getattr(config, section), key)
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
