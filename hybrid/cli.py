@@ -114,6 +114,8 @@ def told(error: Exception) -> str:
     if isinstance(error, OSError):
         place = error.filename if error.filename is not None else "input or output"
         return f"{place}: {error.strerror or error}: check path, access rights and free space"
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object}: a name that is not valid {error.encoding}: rename it"
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}): shorten audio.window_s, or lower training.copies"
     raise error

@@ -111,19 +111,19 @@ class AugmentConfig:
 class ForestConfig:
     """The staged forest and its exits."""
 
-    features: tuple[str, ...] = ("logits", "pooled", "log_mel_pooled")
-    base: bool = False
+    features: tuple[str, ...] = ("logits",)
+    base: bool = True
     """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
-    rounds: tuple[int, ...] = (12,)
+    rounds: tuple[int, ...] = (6,)
     """Boosting rounds of each stage (the last number holds for further stages)."""
     leaves: int = 8
-    learning_rate: float = 0.15
+    learning_rate: float = 0.1
     min_leaf: int = 20
     lambda_l2: float = 1.0
-    feature_fraction: float = 0.5
-    copies: int = 4
+    feature_fraction: float = 0.6
+    copies: int = 8
     """Augmented copies of the training clips that the trees are fitted on."""
-    soft_share: float = 0.7
+    soft_share: float = 0.8
     """Share of the teachers' predictions in the trees' targets."""
     log_mel_regions: tuple[int, int] = (4, 4)
     """Time x band regions of the log-mel offered as features."""

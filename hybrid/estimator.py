@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from codegen.artifacts import write_code
 from codegen.host import NativeModel
 from hybrid.config import Config, apply, load_config
 from hybrid.errors import HybridError
-from hybrid.fit import HEADS, Console, Fitted, fit_windows
+from hybrid.fit import HEADS, NO_SPLIT, Console, Fitted, fit_windows
 from hybrid.model_file import Model, load, save
 from hybrid.output import replaced_folder
 from hybrid.report.plain import plain
@@ -81,6 +82,9 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
         except HybridError as error:
             raise ValueError(str(error)) from error
         plan = fitted.plan if self.head == "trees" else fitted.dense
+        if not plan.maps:
+            warnings.warn(f"{NO_SPLIT}: the linear head decides", UserWarning, stacklevel=2)
+            plan = fitted.dense
         self.model_ = Model(plan, {"config": config.to_dict(), "seed": seed, "head": self.head})
         self._native: NativeModel | None = None
         return self
@@ -98,7 +102,8 @@ class HybridClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels, (n_clips,)."""
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        best = self._scores(X).argmax(axis=1)
+        return self.classes_[best]
 
     def save(self, folder: str | Path) -> None:
         """Write model files and generated C to a folder. Nothing in it is a pickle.

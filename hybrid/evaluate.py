@@ -25,6 +25,8 @@ from hybrid.model_file import Model, load
 from hybrid.windows import Windows, cut
 
 ENGINES = ("c", "interpreter")
+Decide = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""label, stage, margin, scores and cost of windows, int16 (n, samples)."""
 
 
 def load_model(folder: Path) -> tuple[Model, Config]:
@@ -63,8 +65,8 @@ def rewrite_report(folder: Path, summary: Callable[[dict[str, Any]], str]) -> tu
     return found, text
 
 
-def decide(model: Model, folder: Path, pcm: np.ndarray, engine: str, eager: bool) -> dict[str, np.ndarray]:
-    """label, stage, margin, scores, cost of windows, int16 (n, samples), by compiled C or by the interpreter.
+def engine_of(model: Model, folder: Path, engine: str, eager: bool) -> Decide:
+    """What decides windows: the folder's C, compiled, or the interpreter.
 
     Raises HybridError for an unknown engine, or C in the folder that is not what the model gives.
     """
@@ -72,11 +74,13 @@ def decide(model: Model, folder: Path, pcm: np.ndarray, engine: str, eager: bool
         raise HybridError(f"engine {engine!r} is unknown: choose from {', '.join(ENGINES)}")
     if eager and engine != "c":
         raise HybridError("--eager runs the compiled C: leave out --engine interpreter")
-    if engine == "c":
-        found: Any = _native(model.plan, folder).run(pcm, eager)
-    else:
-        found = interpret.run(model.plan, pcm)
-    return {key: getattr(found, key) for key in ("label", "stage", "margin", "scores", "cost")}
+    native = _native(model.plan, folder) if engine == "c" else None
+
+    def decide(pcm: np.ndarray) -> dict[str, np.ndarray]:
+        found: Any = native.run(pcm, eager) if native else interpret.run(model.plan, pcm)
+        return {key: getattr(found, key) for key in ("label", "stage", "margin", "scores", "cost")}
+
+    return decide
 
 
 def _native(plan: Plan, folder: Path) -> NativeModel:
@@ -114,6 +118,7 @@ def evaluate(
     """
     model, config = load_model(folder)
     labels = model.plan.labels
+    decide = engine_of(model, folder, engine, eager)
     if split is not None:
         layout = _as_fitted(config.data, layout)
     corpus = open_held_out(
@@ -124,7 +129,7 @@ def evaluate(
     for note in loaded.corpus.notes:
         say(f"note: {note}")
     windows = cut(*loaded.select("test"), labels, config)
-    found = decide(model, folder, windows.pcm, engine, eager)
+    found = decide(windows.pcm)
     cost = found["cost"].astype(np.int64)
     return {
         "model": str(folder),
@@ -174,10 +179,11 @@ def predict(
     """
     model, config = load_model(folder)
     labels, unit = model.plan.labels, model.plan.forest.unit
+    decide = engine_of(model, folder, engine, eager)
     files, pcm = _read(files, config.audio.rate, skip_bad, say)
     clips = [Clip(path, labels[0], name=str(path)) for path in files]
     windows = cut(clips, pcm, labels, config)
-    found = decide(model, folder, windows.pcm, engine, eager)
+    found = decide(windows.pcm)
     rows = []
     for number, path in enumerate(files):
         own = windows.clip == number

@@ -42,6 +42,8 @@ HEADS = ("trees", "dense")
 PARITY_LEAST = 200
 """Parity is checked on the test windows, and on training windows beside them where the test split has fewer."""
 
+NO_SPLIT = "no tree found a split (too few clips, or all alike)"
+
 
 def _quiet(*_: Any) -> None:
     return None
@@ -167,10 +169,10 @@ def fit(
         corpus = loaded.corpus
         splits = {s: cut(*loaded.select(s), corpus.labels, config) for s in ("train", "validation", "test")}
     labels = tuple(corpus.labels)
-    fitted = fit_windows(
-        splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console
-    )  # fmt: skip
+    fitted = fit_windows(splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console)
     plan, other = (fitted.plan, fitted.dense) if head == "trees" else (fitted.dense, fitted.plan)
+    if not plan.maps:
+        raise HybridError(f"{data}: {NO_SPLIT}: add clips, lower forest.min_leaf, or use --head dense")
     about = {"config": config.to_dict(), "preset": preset, "seed": seed, "head": head, "data": str(data)}
     report = {
         "format": 1, "name": name, "created_with": _version(), "command": command, "seed": seed, "preset": preset,
