@@ -13,6 +13,7 @@ from feature_extractors.graph import FeatureMap, Graph
 from tree_backends.forest import Feature, Forest, ForestError
 
 C_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+MAX_TILES, MAX_MAPS = 65535, 255
 BYTES = {"uint8": 1, "int8": 1, "int16": 2}
 
 
@@ -39,6 +40,18 @@ class Plan:
         for stage in self.forest.stages:
             if stage.base is not None and self.graph[stage.base].value.shape != (1, 1, self.forest.classes):
                 raise PlanError(f"base map {stage.base} does not hold one value per class")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        """The C stores tile and feature numbers in 16 bits, map numbers in 8, costs in 32."""
+        for item in self.maps:
+            if item.grid.size > MAX_TILES:
+                raise PlanError(f"map {item.name} has {item.grid.size} tiles, more than {MAX_TILES}: use larger tiles")
+        if len(self.maps) > MAX_MAPS or len(self.forest.features) > MAX_TILES:
+            named = f"{len(self.maps)} maps and {len(self.forest.features)} features"
+            raise PlanError(f"{named} are more than the C can name")
+        if sum(m.grid.size * m.cost.macs for m in self.maps) >= 2**32:
+            raise PlanError("a decision could cost more than 2**32 multiply-accumulates: use a smaller trunk or window")
 
     @cached_property
     def source(self) -> FeatureMap:

@@ -59,7 +59,7 @@ def train(
     try:
         return train_trunk(
             trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), settings, seed,
-            progress, classes,
+            progress, classes, cache=cached,
         )  # fmt: skip
     except (ValueError, OverflowError) as error:
         raise HybridError(f"training gave no usable trunk ({error}): lower training.rate or quant_rate") from error

@@ -1,4 +1,4 @@
-"""One tiny fitted model for all tests of this folder, the recordings it was fitted on, and the command line in-process."""
+"""One tiny fitted model for all tests of this folder, its recordings, and the command line in this process."""
 
 from __future__ import annotations
 

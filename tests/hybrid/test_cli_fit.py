@@ -101,11 +101,14 @@ def test_a_dense_head_with_named_classes_unknown_and_silence(copied, tiny, tmp_p
     assert any("counted as _unknown_: foreign word" in note for note in found["data"]["notes"])
 
 
-def test_mixed_rates_channels_and_encodings_are_one_set(copied, tiny, tmp_path, trained, make_tone, write_wav, succeeds):
+def test_mixed_rates_channels_and_encodings_are_one_set(
+    copied, tiny, tmp_path, trained, make_tone, write_wav, succeeds
+):
     low = copied / "low"
     for clip in low.iterdir():
         clip.unlink()
-    for number, (rate, subtype) in enumerate([(8000, "PCM_U8"), (11025, "PCM_16"), (16000, "PCM_24"), (48000, "FLOAT")]):
+    kinds = [(8000, "PCM_U8"), (11025, "PCM_16"), (16000, "PCM_24"), (48000, "FLOAT")]
+    for number, (rate, subtype) in enumerate(kinds):
         write_wav(low / f"{number}.wav", make_tone(300, number, rate), rate, subtype)
     three = np.stack([make_tone(300, n, 44100) for n in range(3)], axis=1)
     write_wav(low / "three channels.wav", three, 44100, "DOUBLE")
@@ -117,6 +120,11 @@ def test_mixed_rates_channels_and_encodings_are_one_set(copied, tiny, tmp_path, 
 
 
 def test_skip_bad_lists_and_leaves_out_what_stops_a_fit_otherwise(copied, tiny, tmp_path, trained, refused, succeeds):
+    lists = {"testing_list.txt": 0, "validation_list.txt": 1}
+    for name, take in lists.items():  # so that no bad file is the last of its class in a split
+        words = ("low", "größe", "2nd gear!")
+        lines = [f"{word}/take ü {take}.wav" for word in words] + [f"_silence_/{take}.wav"]
+        (copied / name).write_text("\n".join(lines), encoding="utf-8")
     (copied / "low" / "cut.wav").write_bytes((copied / "low" / "take ü 0.wav").read_bytes()[:1000])
     (copied / "größe" / "text.wav").write_text("these are words")
     arguments = ("fit", copied, "--out", tmp_path / "out", "--config", tiny, "--name", "kws")
@@ -151,7 +159,9 @@ def test_one_wrong_bit_in_the_c_stops_the_fit_and_names_the_clip(
     assert (out / "model.json").read_text() == "an older result"
 
 
-def test_a_second_fit_replaces_the_first_and_keeps_only_what_is_the_users(model, recordings, tiny, tmp_path, trained, succeeds):
+def test_a_second_fit_replaces_the_first_and_keeps_only_what_is_the_users(
+    model, recordings, tiny, tmp_path, trained, succeeds
+):
     out = shutil.copytree(model.folder, tmp_path / "out")
     older = json.loads((out / "model.json").read_text("utf-8"))
     (out / "model.json").write_text(json.dumps(older | {"name": "older"}))

@@ -47,6 +47,8 @@ def test_a_split_is_drawn_with_the_options_of_the_fit(model, tmp_path, monkeypat
     fitted = load(model.folder)
     config = fitted.about["config"]
     config["data"]["leave_out"] = "theo"
+    for name in ("kws.h", "hyb_runtime.h"):
+        shutil.copy(model.folder / name, tmp_path)
     save(Model(fitted.plan, fitted.about | {"config": config}), tmp_path)
     seen = {}
 
@@ -111,7 +113,7 @@ def in_a_process(*args, encoding="utf-8"):
 
 def test_names_that_the_terminal_cannot_show_are_escaped(model, recordings, tmp_path):
     clip = next((recordings / "größe").iterdir())
-    done = in_a_process("predict", model.folder, clip, "--engine", "interpreter", encoding="ascii")
+    done = in_a_process("predict", model.folder, clip, "--engine", "interpreter", encoding="ascii:strict")
     assert done.returncode == 0 and rb"gr\xf6\xdfe" in done.stdout, done.stderr
     done = in_a_process("predict", model.folder, tmp_path / os.fsdecode(b"\xff.wav"))
     assert done.returncode == 2 and done.stderr.startswith(b"hybrid: error: ") and rb"\udcff" in done.stderr
@@ -142,6 +144,10 @@ def flip(path, at):
     path.write_bytes(content)
 
 
+def rename_a_label(path):
+    path.write_text(path.read_text("utf-8").replace('"low"', '"owl"'), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
@@ -149,7 +155,7 @@ def flip(path, at):
         (lambda f: (f / "model.json").write_text("{"), "model.json"),
         (lambda f: (f / "model.json").write_text("[1]"), "model.json"),
         (lambda f: (f / "model.json").write_bytes(b"\xff\xfe"), "model.json"),
-        (lambda f: (f / "model.json").write_text((f / "model.json").read_text("utf-8").replace("low", "owl")), "edited"),
+        (lambda f: rename_a_label(f / "model.json"), "edited"),
         (lambda f: (f / "model.npz").unlink(), "model.npz"),
         (lambda f: flip(f / "model.npz", 300), "model.npz"),
         (lambda f: (f / "model.npz").write_bytes(b""), "model.npz"),
