@@ -194,26 +194,32 @@ class _Header:
         self._need(item, sources, name)
 
     def _need(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> None:
-        out, grid = self.out, item.grid
+        out = self.out
         with out.block(f"HYB_SHARED void {name}_need({self.p}_context *ctx, int32_t tile)"):
-            for axis, text in zip(AXES, _tile_numbers(grid.counts), strict=True):
-                n, size, tile = (v["tbc".index(axis)] for v in (grid.counts, grid.shape, grid.tile))
-                if n == 1:
-                    out.line(f"const int32_t {axis}0 = 0, {axis}1 = {size};")
-                elif size % tile == 0:
-                    out.line(f"const int32_t {axis}0 = ({text}) * {tile}, {axis}1 = {axis}0 + {tile};")
-                else:
-                    out.line(f"const int32_t {axis}0 = ({text}) * {tile};")
-                    out.line(f"const int32_t {axis}1 = hyb_min({axis}0 + {tile}, {size});")
             with out.block(f"if (hyb_memo(ctx->memo_{item.name}, tile))"):
                 out.line(f"HYB_ON_HIT(ctx, {self.ids[item.name]}, tile);")
                 out.line("return;")
+            self._tile_box(item)
             out.line(f"HYB_ON_COMPUTE(ctx, {self.ids[item.name]}, tile);")
-            out.line(f"ctx->cost += {item.cost.macs}u;")
+            if item.cost.macs:
+                out.line(f"ctx->cost += {item.cost.macs}u;")
             for source, rule in zip(sources, item.rules, strict=True):
                 if source.op.family != "source":
                     self._need_inputs(source, rule)
             out.line(f"{name}_compute(ctx, t0, t1, b0, b1, c0, c1);")
+
+    def _tile_box(self, item: FeatureMap) -> None:
+        """The box of tile number `tile` in t0 .. c1."""
+        out, grid = self.out, item.grid
+        numbers = _tile_numbers(grid.counts)
+        for axis, text, count, size, tile in zip(AXES, numbers, grid.counts, grid.shape, grid.tile, strict=True):
+            first = text if tile == 1 else f"{text} * {tile}"
+            if count == 1:
+                out.line(f"const int32_t {axis}0 = 0, {axis}1 = {size};")
+            elif size % tile == 0:
+                out.line(f"const int32_t {axis}0 = {first}, {axis}1 = {axis}0 + {tile};")
+            else:
+                out.line(f"const int32_t {axis}0 = {first}, {axis}1 = hyb_min({axis}0 + {tile}, {size});")
 
     def _need_inputs(self, source: FeatureMap, rule: Sequence[AxisRule]) -> None:
         """Loops over the input tiles that the box reads, time outermost, as Grid.tiles_in."""

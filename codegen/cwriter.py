@@ -48,8 +48,8 @@ class CWriter:
 
     @contextmanager
     def block(self, head: str, tail: str = "}") -> Iterator[None]:
-        """`head {`, an indented body, `tail`."""
-        self.line(f"{head} {{")
+        """`head {`, an indented body, `tail`; just `{` without a head."""
+        self.line(f"{head} {{".lstrip())
         self._depth += 1
         yield
         self._depth -= 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +78,7 @@ def histogram(report: Mapping[str, Any]) -> Markup | None:
 
 
 def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str) -> str:
-    widths = [right - left for left, right in zip(edges, edges[1:], strict=False)]
+    widths = [right - left for left, right in itertools.pairwise(edges)]
     axes.bar(edges[:-1], counts, widths, align="edge", color=_PLACEHOLDERS["accent"], linewidth=0)
     axes.set_xlim(0, reach * 1.03 or 1)
     axes.set_ylim(0, max(counts) * 1.05 or 1)
