@@ -34,8 +34,11 @@ def find_compiler(name: str | None = None) -> list[str]:
     """
     wanted = name or os.environ.get("HYBRID_CC")
     if wanted and wanted != "zig":
-        command = shlex.split(wanted)
-        if shutil.which(command[0]) is None:
+        try:
+            command = shlex.split(wanted)
+        except ValueError as error:
+            raise CompilerError(f"compiler {wanted!r} cannot be read as a command ({error})") from None
+        if not command or shutil.which(command[0]) is None:
             raise CompilerError(f"compiler {wanted!r} was not found: install it or choose another one")
         return command
     for candidate in () if wanted else ("gcc", "clang", "cc"):

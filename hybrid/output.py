@@ -55,9 +55,7 @@ def check_writable(target: Path) -> None:
         if real.exists() and not real.is_dir():
             raise HybridError(f"{target} is a file: {remedy}")
         if real.is_dir() and any(real.iterdir()) and not (real / JSON_NAME).exists():
-            raise HybridError(
-                f"{target} is a folder with other files in it: choose an empty or new folder with --out"
-            )
+            raise HybridError(f"{target} is a folder with other files in it: choose an empty or new folder with --out")
         if real.is_mount() or Path.cwd().is_relative_to(real):
             raise HybridError(f"{target} is the current folder or a mount point: name a folder inside it with --out")
         with tempfile.TemporaryFile(dir=next(p for p in real.parents if p.exists())):

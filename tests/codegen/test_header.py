@@ -1,6 +1,7 @@
 """The generated header as a C programmer meets it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -118,9 +119,10 @@ def test_labels_are_safe_string_literals(tmp_path):
     assert subprocess.run([tmp_path / "s"], capture_output=True, check=True).stdout == hostile.encode()
 
 
-def test_a_missing_compiler_is_named(monkeypatch):
-    monkeypatch.setenv("HYBRID_CC", "no-such-compiler")
-    with pytest.raises(CompilerError, match="no-such-compiler"):
+@pytest.mark.parametrize("name", ["no-such-compiler", "'", " "])
+def test_a_missing_compiler_is_named(name, monkeypatch):
+    monkeypatch.setenv("HYBRID_CC", name)
+    with pytest.raises(CompilerError, match=f"compiler {re.escape(repr(name))}"):
         find_compiler()
 
 

@@ -104,20 +104,14 @@ def test_predict_lists_bad_files_or_leaves_them_out(model, tmp_path, make_tone, 
     refused("predict", model.folder, tmp_path / "text.wav", "--skip-bad")
 
 
-def in_a_process(*args, encoding="utf-8"):
-    return subprocess.run(
-        [sys.executable, "-m", "hybrid.cli", *args], capture_output=True, check=False,
-        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-
-
-def test_names_that_the_terminal_cannot_show_are_escaped(model, recordings, tmp_path):
+def test_names_that_the_terminal_cannot_show_are_escaped(model, recordings, tmp_path, refused):
     clip = next((recordings / "größe").iterdir())
-    done = in_a_process("predict", model.folder, clip, "--engine", "interpreter", encoding="koi8-r")
+    done = subprocess.run(
+        [sys.executable, "-m", "hybrid.cli", "predict", model.folder, clip, "--engine", "interpreter"],
+        env=os.environ | {"PYTHONIOENCODING": "koi8-r", "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0 and rb"gr\xf6\xdfe" in done.stdout, done.stderr
-    done = in_a_process("predict", model.folder, tmp_path / os.fsdecode(b"\xff.wav"))
-    assert done.returncode == 2 and done.stderr.startswith(b"hybrid: error: ") and rb"\udcff" in done.stderr
-    assert done.stderr.count(b"\n") == 1
+    assert r"\udcff.wav" in refused("predict", model.folder, tmp_path / os.fsdecode(b"\xff.wav"))
 
 
 def test_report_renders_the_page_anew(spoiled, succeeds):
