@@ -51,15 +51,15 @@ class TrunkConfig:
     """Kind of the first block: 'separable' or 'conv' (a full convolution, needed by 'dscnn')."""
     depthwise_relu: bool = False
     """Clamp depthwise outputs at 0, too."""
-    channels: tuple[int, ...] = (48, 48, 48, 48, 48)
+    channels: tuple[int, ...] = (72, 72, 72, 72, 72)
     kernels: tuple[int, ...] = (9, 9, 9, 9, 9)
     """Kernel lengths over time."""
-    strides: tuple[int, ...] = (2, 1, 1, 2, 1)
+    strides: tuple[int, ...] = (2, 2, 1, 1, 1)
     """Strides over time."""
     band_kernels: tuple[int, ...] = (1, 1, 1, 1, 1)
     """Kernel lengths over bands; only for 'dscnn'."""
     band_strides: tuple[int, ...] = (1, 1, 1, 1, 1)
-    heads: tuple[int, ...] = (2, 3, 4, 5)
+    heads: tuple[int, ...] = (2, 3, 5)
     """Depths with a head; each is a stage of the forest."""
     head_parts: tuple[int, ...] = (1,)
     """Parts of the time axis over which a head sees mean and maximum."""
