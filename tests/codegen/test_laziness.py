@@ -53,10 +53,10 @@ def c_events(plan, window, folder):
     return [("hit" if h else "compute", names[m], t) for h, m, t in log[: 3 * count].reshape(-1, 3).tolist()]
 
 
-def chain(threshold=100):
+def chain(threshold=100, samples=16):
     """samples -> 4 averages of 4 samples -> maximum of each half; one tree that looks right only if left is small."""
     graph = Graph()
-    graph.add("pcm", Samples(16000, 16))
+    graph.add("pcm", Samples(16000, samples))
     multiplier, shift = fixed_point(1 / 4)
     mean = Conv(
         weights=np.ones((1, 4, 1, 1), np.int8), bias=np.zeros(1, np.int32), multiplier=np.array([multiplier], np.int32),
