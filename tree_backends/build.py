@@ -20,7 +20,6 @@ class ForestBuilder:
         self._roots: list[int] = []
         self._tree_classes: list[int] = []
         self._stages: list[Stage] = []
-        self._errors: list[float] = []
 
     def node(self) -> int:
         """Reserve an inner node (children come after it) and return its number."""

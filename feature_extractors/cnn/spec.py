@@ -10,7 +10,7 @@ Every map of a trunk is a tensor [time, band, channel]. The two families differ 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 FAMILIES = ("time", "dscnn")
@@ -147,7 +147,3 @@ class TrunkSpec:
             heads += self.head_inputs(depth) * classes
             totals.append(trunk[depth] + heads)
         return totals
-
-    def with_input(self, frames: int, bands: int) -> TrunkSpec:
-        """The same trunk over another log-mel size."""
-        return replace(self, frames=frames, bands=bands)

@@ -34,7 +34,7 @@ from feature_extractors.cnn.augment import (
     mixup,
 )
 from feature_extractors.cnn.modules import FloatTrunk, QuantTrunk, Teacher
-from feature_extractors.cnn.quantise import LOGIT_SCALE, LOGMEL_SCALE, QuantisedTrunk
+from feature_extractors.cnn.quantise import LOGMEL_SCALE, QuantisedTrunk
 from feature_extractors.cnn.spec import TrunkSpec
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
@@ -473,8 +473,3 @@ def predict(model: nn.Module, logmel: np.ndarray, batch: int = 512) -> list[Tens
     parts = [model(from_steps(logmel[i : i + batch])) for i in range(0, len(logmel), batch)]
     model.train(was_training)
     return [torch.cat(head) for head in zip(*parts, strict=True)]
-
-
-def integer_logits(trunk: QuantisedTrunk, logmel: np.ndarray) -> np.ndarray:
-    """Float logits [head, clip, class] of an integer trunk. logmel: int16 [clip, frame, band]."""
-    return np.stack(trunk.logits(logmel)) * LOGIT_SCALE
