@@ -9,13 +9,14 @@ from typing import Any
 DASH = "–"
 SPACE = "\u00a0"  # between a number and its unit: they stay on one line
 MINUS = "\u2212"
+MOST = 1e300
 
 
 def number(value: Any) -> float | None:
-    """`value` where it is a finite number, else None."""
+    """`value` where it is a number that a report can show, else None: neither NaN nor beyond MOST."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= MOST else None
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -73,16 +74,21 @@ def size(value: Any) -> str:
 
 def percent(value: Any, decimals: int = 1) -> str:
     """A share of 0..1: ``91.2 %``. Never 0 % for something or 100 % for less than all."""
-    found = number(value)
+    found = _in_percent(value)
     if found is None:
         return DASH
     step = 10.0**-decimals
-    if 0 < found < 1:
-        if found * 100 < step / 2:
-            return f"<{SPACE}{step:g}{SPACE}%"
-        if found * 100 > 100 - step / 2:
-            return f">{SPACE}{100 - step:g}{SPACE}%"
-    return f"{found * 100:.{decimals}f}{SPACE}%"
+    if 0 < found < step / 2:
+        return f"<{SPACE}{step:g}{SPACE}%"
+    if 100 - step / 2 < found < 100:
+        return f">{SPACE}{100 - step:g}{SPACE}%"
+    return f"{found:.{decimals}f}{SPACE}%"
+
+
+def _in_percent(share: Any) -> float | None:
+    """A hundred times `share`, where that is a finite number."""
+    found = number(share)
+    return None if found is None else number(found * 100.0)
 
 
 def interval(value: Any) -> str:
@@ -101,18 +107,16 @@ def accuracy(value: Any) -> str:
 
 def points(value: Any) -> str:
     """A difference of two shares in percentage points, signed: ``+0.8 points``."""
-    found = number(value)
-    if found is None:
-        return DASH
-    return f"{_signed(found * 100, '.1f')}{SPACE}points"
+    found = _in_percent(value)
+    return DASH if found is None else f"{_signed(found, '.1f')}{SPACE}points"
 
 
 def change(new: Any, old: Any) -> str:
     """How much `new` is above or below `old`, signed: ``−38 %``."""
     after, before = number(new), number(old)
-    if after is None or not before:
+    share = _in_percent(after / before - 1) if after is not None and before else None
+    if share is None:
         return DASH
-    share = (after / before - 1) * 100
     return f"{_signed(share, '.1f' if abs(share) < 10 else ',.0f')}{SPACE}%"
 
 

@@ -1,7 +1,7 @@
 """Numbers as people read them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hybrid.report import formats
@@ -87,8 +87,11 @@ def test_settings_read_as_typed():
 
 
 @given(NUMBERS)
+@example(1.797e306)
+@example(10**400)
 def test_whatever_comes_something_is_shown(value):
-    for show in (formats.count, formats.amount, formats.size, formats.percent, formats.duration, formats.rate):
+    shows = ("count", "amount", "size", "percent", "points", "duration", "rate", "fixed")
+    for show in (getattr(formats, name) for name in shows):
         text = show(value)
         assert text and "nan" not in text and "inf" not in text
 
