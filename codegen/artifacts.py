@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen.c_backend import HEADER, header
 from codegen.cwriter import CWriter
+from codegen.header import HEADER, header
 from codegen.interpret import Results
 from codegen.plan import Plan
 from codegen.runtime import runtime_header
@@ -158,5 +158,3 @@ int main(int argc, char **argv) {
 def example_main(plan: Plan) -> str:
     """A host program that classifies WAV files with the generated header."""
     return EXAMPLE.replace("@p@", plan.name).replace("@P@", plan.name.upper())
-
-

@@ -13,7 +13,7 @@ import numpy as np
 
 from codegen import interpret
 from codegen.artifacts import write_code
-from codegen.c_backend import HEADER
+from codegen.header import HEADER
 from codegen.host import NativeModel
 from codegen.plan import Plan
 from hybrid import report as reports

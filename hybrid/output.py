@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from codegen.c_backend import HEADER
+from codegen.header import HEADER
 from hybrid.errors import HybridError
 from hybrid.model_file import ARRAYS_NAME, JSON_NAME
 

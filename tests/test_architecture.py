@@ -48,7 +48,7 @@ def test_codegen_reads_irs_of_the_two_packages_below_only():
 
 
 def test_import_codegen_loads_no_training_library():
-    code = "import codegen, codegen.c_backend, codegen.interpret, codegen.artifacts, sys;"
+    code = "import codegen, codegen.header, codegen.interpret, codegen.artifacts, sys;"
     code += "print([m for m in ('torch', 'lightgbm', 'librosa', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"

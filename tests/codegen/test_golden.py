@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from codegen.c_backend import header
+from codegen.header import header
 from tests.codegen.test_laziness import chain
 
 GOLDEN = Path(__file__).parent / "golden" / "chain.h"

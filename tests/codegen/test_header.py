@@ -10,7 +10,7 @@ import pytest
 
 from codegen.artifacts import test_vectors as vectors_text
 from codegen.artifacts import write_code
-from codegen.c_backend import c_string, header
+from codegen.header import c_string, header
 from codegen.host import WARNINGS, CompilerError, compile_c, find_compiler
 from codegen.interpret import run
 from codegen.runtime import runtime_header
@@ -90,7 +90,7 @@ def test_the_header_has_no_word_of_floating_point_or_allocation(folder):
 
 
 def test_same_plan_same_bytes_whatever_the_hash_seed():
-    code = "from tests.random_plans import random_plan; from codegen.c_backend import header; import hashlib;"
+    code = "from tests.random_plans import random_plan; from codegen.header import header; import hashlib;"
     code += "print(hashlib.sha256(header(random_plan(4)[0]).encode()).hexdigest())"
     outputs = {
         subprocess.run(

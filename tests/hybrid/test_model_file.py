@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codegen.c_backend import header
+from codegen.header import header
 from codegen.interpret import run
 from hybrid import model_file
 from hybrid.model_file import Model, ModelFileError, load, save

@@ -1,0 +1,1 @@
+"""Cortex-M targets: cross compilers, linked images, and emulated cores that count every instruction."""
