@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from feature_extractors.cnn.settings import AugmentSettings, TrainSettings
 from hybrid.errors import HybridError
 
 
@@ -70,44 +71,6 @@ class TrunkConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """Training of the trunk; the meaning of each key stands in feature_extractors.cnn.train.TrainSettings."""
-
-    copies: int = 24
-    """Augmented copies of the training clips that epochs draw from."""
-    teachers: int = 2
-    """Larger 2-D networks trained first, whose predictions become soft labels (0: labels alone)."""
-    teacher_epochs: int = 40
-    epochs: int = 100
-    rate: float = 0.004
-    quant_epochs: int = 40
-    """Epochs with the integer arithmetic simulated."""
-    quant_rate: float = 0.001
-    min_steps: int = 1500
-    batch: int = 128
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
-    temperature: float = 2.0
-    soft_share: float = 0.8
-    threads: int = 2
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """Random changes of training clips; 0 switches one off. See feature_extractors.cnn.augment.AugmentSettings."""
-
-    speed: float = 0.12
-    shift_seconds: float = 0.1
-    gain_db: float = 6.0
-    noise_probability: float = 0.7
-    noise_gain: float = 2.0
-    equaliser: float = 0.7
-    time_mask: int = 6
-    band_mask: int = 5
-    mixup: float = 0.4
-
-
-@dataclass(frozen=True)
 class ForestConfig:
     """The staged forest and its exits."""
 
@@ -156,8 +119,8 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    training: TrainSettings = field(default_factory=TrainSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     forest: ForestConfig = field(default_factory=ForestConfig)
     data: DataConfig = field(default_factory=DataConfig)
 

@@ -15,9 +15,10 @@ import numpy as np
 from codegen import interpret
 from codegen.artifacts import write_code, write_test_vectors
 from codegen.plan import Plan
+from feature_extractors.cnn.pool import Pool
 from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
-from feature_extractors.cnn.train import Pool, TrainedTrunk
+from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
 from hybrid import footprint, metrics, parity, summary
 from hybrid import report as reports

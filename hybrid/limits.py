@@ -26,6 +26,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "trunk.band_strides": (1, 64),
     "trunk.group": (1, 1024),
     "training.copies": (1, 10_000),
+    "training.pool_bytes": (1_000_000, 10**12),
+    "training.teacher_widths": (1, 4096),
+    "training.teacher_rate": (1e-9, 1.0),
+    "training.average": (0.0, 0.999999),
     "training.teachers": (0, 16),
     "training.teacher_epochs": (0, MANY),
     "training.epochs": (0, MANY),
@@ -62,7 +66,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "data.silence_clips": (0, MANY),
     "data.silence_fraction": SHARE,
 }
-NOT_EMPTY = ("trunk.channels", "forest.rounds", "forest.features")
+NOT_EMPTY = ("trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")
 # A model of such a name would write a header that hides one of the C library.
 _HEADER_TEXT = """
 assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal stdalign stdarg stdatomic

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from feature_extractors.cnn.augment import AugmentSettings, LogMelSettings
+from feature_extractors.cnn.run import Progress
+from feature_extractors.cnn.settings import LogMelSettings
 from feature_extractors.cnn.spec import Block, TrunkSpec
-from feature_extractors.cnn.train import Progress, TrainedTrunk, TrainSettings, train_trunk
+from feature_extractors.cnn.train import TrainedTrunk, train_trunk
 from hybrid.config import Config
 from hybrid.data import cached
 from hybrid.errors import HybridError
@@ -54,12 +54,10 @@ def train(
 
     Raises HybridError where training diverged, so that no integer trunk can be made.
     """
-    augment = AugmentSettings(**dataclasses.asdict(config.augment))
-    settings = TrainSettings(augment=augment, **dataclasses.asdict(config.training))
     try:
         return train_trunk(
-            trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), settings, seed,
-            progress, classes, cache=cached,
+            trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), config.training,
+            config.augment, seed, progress, classes, cache=cached,
         )  # fmt: skip
     except (ValueError, OverflowError) as error:
         raise HybridError(f"training gave no usable trunk ({error}): lower training.rate or quant_rate") from error

@@ -7,57 +7,17 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from feature_extractors.cnn.quantise import LOGMEL_SCALE
+from feature_extractors.cnn.settings import AugmentSettings, LogMelSettings
 
 FULL_SCALE = 32768
 CURVES = ((1.0, "tilt"), (1.0, "cos"), (0.7, "sin"), (0.5, "cos2"))
 """Smooth gain curves over bands that make a random equaliser, with their relative strength."""
-
-
-@dataclass(frozen=True)
-class LogMelSettings:
-    """Log-mel as librosa computes it with center=False, a periodic Hann window and slaney-normalised mel filters.
-
-    value = log2(max(power, floor)) - log2(floor), samples scaled to [-1, 1).
-    """
-
-    sample_rate: int = 16000
-    frame: int = 512
-    hop: int = 320
-    bands: int = 32
-    fmin: float = 20.0
-    fmax: float | None = None
-    floor: float = 1e-4
-
-    def frames(self, samples: int) -> int:
-        """Number of whole frames in a window of `samples`."""
-        return 1 + (samples - self.frame) // self.hop
-
-
-@dataclass(frozen=True)
-class AugmentSettings:
-    """Strength of each random change. Zero switches one off."""
-
-    speed: float = 0.12
-    """Largest |log| of the playback speed, which changes tempo and pitch together."""
-    shift_seconds: float = 0.1
-    gain_db: float = 6.0
-    noise_probability: float = 0.7
-    noise_gain: float = 2.0
-    """Largest factor on a noise recording's own level."""
-    equaliser: float = 0.7
-    """Standard deviation, in log2 units of power, of random smooth curves over bands."""
-    time_mask: int = 6
-    """Longest run of frames set to the floor (SpecAugment, Park et al. 2019, arXiv 1904.08779)."""
-    band_mask: int = 5
-    mixup: float = 0.4
-    """Parameter of the Beta distribution of mixup (Zhang et al. 2017, arXiv 1710.09412), where a training run mixes."""
 
 
 def slaney_filters(settings: LogMelSettings) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from feature_extractors.cnn import augment
-from feature_extractors.cnn.augment import AugmentSettings, LogMelSettings
+from feature_extractors.cnn.settings import AugmentSettings, LogMelSettings
 
 OFF = AugmentSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0)
 

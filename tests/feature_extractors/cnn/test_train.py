@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from feature_extractors.cnn.augment import LogMelSettings, integer_log_mel
+from feature_extractors.cnn.augment import integer_log_mel
+from feature_extractors.cnn.settings import LogMelSettings, TrainSettings
 from feature_extractors.cnn.spec import Block, TrunkSpec
-from feature_extractors.cnn.train import TrainSettings, train_trunk
+from feature_extractors.cnn.train import train_trunk
 
 MEL = LogMelSettings(8000, 256, 160, 16)
 SPEC = TrunkSpec("time", 24, 16, (Block(12, (5, 1), (2, 1)), Block(12, (5, 1))), (1, 2))
