@@ -21,7 +21,7 @@ from feature_extractors.fixed_log2 import Q
 
 WEIGHT_BITS = 16
 FLOOR = 1e-4
-"""Mel powers below this count as this; as librosa sees them, with samples in +-1."""
+"""Mel powers below this count as this unless a front end says otherwise; as librosa sees them, with samples in +-1."""
 OUT_BITS = 8
 """A log-mel integer counts 1/256 of an octave of power above the floor."""
 MEL_BREAK, HZ_PER_MEL, LOG_STEP = 15.0, 200 / 3, math.log(6.4) / 27
@@ -39,7 +39,7 @@ class MelTables:
     """int32 (bands,): Q15 addend of a band's log2: scale, normalisation, floor, and the rounding half."""
 
 
-def mel_tables(rate: int, frame: int, bands: int, fmin: int, fmax: int) -> MelTables:
+def mel_tables(rate: int, frame: int, bands: int, fmin: int, fmax: int, floor: float = FLOOR) -> MelTables:
     """Tables of the `bands` filters from fmin to fmax Hz over the bins of frames of `frame` samples at `rate` Hz."""
     points = mel_points(bands, fmin, fmax)
     bins = np.arange(frame // 2 + 1) * rate / frame
@@ -48,7 +48,7 @@ def mel_tables(rate: int, frame: int, bands: int, fmin: int, fmax: int) -> MelTa
     segment = np.searchsorted(edges, used, side="right") - 1
     rise = (bins[used] - points[segment]) / (points[segment + 1] - points[segment])
     weights = np.clip(np.rint(rise * 2**WEIGHT_BITS), 0, 2**WEIGHT_BITS - 1)
-    scale = math.log2(32768 * ONE) * 2 + WEIGHT_BITS + math.log2(FLOOR)
+    scale = math.log2(32768 * ONE) * 2 + WEIGHT_BITS + math.log2(floor)
     offsets = np.rint((np.log2(2 / (points[2:] - points[:-2])) - scale) * 2**Q) + (1 << (Q - OUT_BITS - 1))
     return MelTables(edges.astype(np.uint16), weights.astype(np.uint16), offsets.astype(np.int32))
 

@@ -38,6 +38,8 @@ class FrontEndConfig:
     bands: int = 32
     fmin: int = 20
     fmax: int = 8000
+    floor: float = 1e-4
+    """Mel power (samples in +-1) that counts as nothing: lower hears quieter sounds, and more of the noise."""
     coefficients: int = 0
     """MFCC coefficients offered to the trees as well (0: none)."""
 

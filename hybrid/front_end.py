@@ -29,7 +29,8 @@ def front_end(config: Config) -> Graph:
         frames = (front.frame, front.hop)
         graph.add("energy", FrameEnergy(*frames), [PCM])
         graph.add("crossings", ZeroCrossings(*frames), [PCM])
-        graph.add(LOG_MEL, log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax), [PCM])
+        mel = log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax, front.floor)
+        graph.add(LOG_MEL, mel, [PCM])
         if front.coefficients:
             graph.add("mfcc", dct(front.bands, front.coefficients), [LOG_MEL])
         times, bands = config.forest.log_mel_regions

@@ -65,4 +65,6 @@ def train(
 
 def _mel_settings(config: Config) -> LogMelSettings:
     front = config.front_end
-    return LogMelSettings(config.audio.rate, front.frame, front.hop, front.bands, front.fmin, front.fmax)
+    return LogMelSettings(
+        config.audio.rate, front.frame, front.hop, front.bands, front.fmin, front.fmax, front.floor
+    )

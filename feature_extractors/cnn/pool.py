@@ -42,6 +42,7 @@ def pool_key(
 ) -> list[object]:
     """All that pool and soft labels depend on, as JSON can write it."""
     own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
+    own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
     return ["pool", POOL_VERSION, torch.__version__, seed, shared, asdict(mel), digests, list(rest)]
@@ -61,13 +62,14 @@ def make_pool(
     mel: LogMelSettings,
     noise_class: int | None,
     noise_clips: int,
+    copies: int | None = None,
 ) -> Pool:
-    """Augmented copies of the training clips, one generator each."""
+    """Augmented copies of the training clips, one generator each: other log-mels of the same copies sound the same."""
     pcm = np.concatenate([pcm, np.zeros((noise_clips, pcm.shape[1]), np.int16)])
     extra = np.full(noise_clips, -1 if noise_class is None else noise_class, np.int64)
     labels = np.concatenate([labels.astype(np.int64), extra])
     alone = np.arange(len(pcm)) >= len(pcm) - noise_clips
-    copies = _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.bands * 2)
+    copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.bands * 2)
 
     def one(number: int) -> np.ndarray:
         generator = run.generator(1, number)

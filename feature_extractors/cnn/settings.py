@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class TrainSettings:
     teacher_widths: tuple[int, ...] = (32, 64, 96, 128)
     teacher_epochs: int = 40
     teacher_rate: float = 3e-3
+    teacher_frame: int = 0
+    """Teachers hear log-mels of their own: samples of a frame (0: what the trunk hears)."""
+    teacher_hop: int = 320
+    teacher_bands: int = 32
+    teacher_floor: float = 1e-4
     epochs: int = 100
     rate: float = 4e-3
     quant_epochs: int = 40
@@ -73,3 +78,11 @@ class TrainSettings:
     """Decay of the running average of the weights, which is what is kept."""
     threads: int = 2
     """Workers for pool and teachers; torch itself keeps to one thread, so the result does not depend on this."""
+
+    def teacher_log_mel(self, own: LogMelSettings) -> LogMelSettings:
+        """What the teachers hear of windows whose trunk hears `own`."""
+        if not self.teacher_frame:
+            return own
+        return replace(
+            own, frame=self.teacher_frame, hop=self.teacher_hop, bands=self.teacher_bands, floor=self.teacher_floor
+        )

@@ -69,21 +69,29 @@ def train_trunk(
     """
     mel, settings, augment = mel or LogMelSettings(), settings or TrainSettings(), augment or AugmentSettings()
     classes = _check(spec, train_pcm, train_y, val_pcm, val_y, noise, mel, classes, noise_class, noise_clips)
-    run = Run(settings, augment, seed, progress, integer_log_mel(val_pcm, mel), val_y)
+    heard = settings.teacher_log_mel(mel)
+    run, teaching = (
+        Run(settings, augment, seed, progress, integer_log_mel(val_pcm, own), val_y) for own in (mel, heard)
+    )
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
 
         def labelled() -> dict[str, np.ndarray]:
-            pool = make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips)
-            return _arrays(_add_teachers(run, pool, spec, classes) if settings.teachers else pool)
+            pool = make_pool(teaching, train_pcm, train_y, list(noise), heard, noise_class, noise_clips)
+            return _arrays(_add_teachers(teaching, pool, classes) if settings.teachers else pool)
 
-        key = pool_key(settings, augment, mel, seed, [train_pcm, train_y, *noise], (classes, noise_class, noise_clips))
+        about = (classes, noise_class, noise_clips)
+        key = pool_key(settings, augment, heard, seed, [train_pcm, train_y, *noise], about)
         pool = Pool(**(cache(key, labelled) if cache else labelled()))
+        if heard != mel:
+            copies = len(pool.logmel)
+            own_pool = make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips, copies)
+            pool = replace(pool, logmel=own_pool.logmel)
         quantised = _train_student(run, pool, spec, classes)
     finally:
         torch.set_num_threads(threads)
-    return TrainedTrunk(spec, classes, quantised, pool, tuple(run.curves), run.integer_accuracy(quantised))
+    return TrainedTrunk(spec, classes, quantised, pool, (*teaching.curves, *run.curves), run.integer_accuracy(quantised))
 
 
 def _arrays(pool: Pool) -> dict[str, np.ndarray]:
@@ -121,13 +129,11 @@ def _check(
     return classes
 
 
-def _add_teachers(run: Run, pool: Pool, spec: TrunkSpec, classes: int) -> Pool:
+def _add_teachers(run: Run, pool: Pool, classes: int) -> Pool:
     """Train the teachers side by side and label the pool with their mean probabilities."""
     settings = run.settings
-    widths = settings.teacher_widths
-    fresh = [
-        run.build(lambda: Teacher(spec.frames, spec.bands, classes, widths), 2, i) for i in range(settings.teachers)
-    ]
+    widths, (frames, bands) = settings.teacher_widths, pool.logmel.shape[2:]
+    fresh = [run.build(lambda: Teacher(frames, bands, classes, widths), 2, i) for i in range(settings.teachers)]
 
     def teach(number: int) -> nn.Module:
         # every second teacher learns mixtures: teachers that err differently are the better ensemble

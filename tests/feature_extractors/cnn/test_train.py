@@ -112,3 +112,17 @@ def test_arguments_that_do_not_fit_are_refused_with_a_reason(change, message):
     arguments = {"train_pcm": pcm, "train_y": labels, "val_pcm": pcm, "val_y": labels} | change
     with pytest.raises(ValueError, match=message):
         train_trunk(SPEC, mel=MEL, settings=QUICK, **arguments)
+
+
+def test_teachers_may_hear_other_log_mels_of_the_same_copies():
+    heard = dataclasses.replace(QUICK, teacher_frame=512, teacher_hop=320, teacher_bands=12)
+    kept = {}
+
+    def cache(key, compute):
+        kept["arrays"] = compute()
+        return kept["arrays"]
+
+    trained = train(settings=heard, cache=cache)
+    assert kept["arrays"]["logmel"].shape[2:] == (11, 12) and trained.pool.logmel.shape[2:] == (24, 16)
+    assert trained.pool.teacher is not None and trained.validation[-1] >= 0.95
+    np.testing.assert_array_equal(trained.pool.logmel, train(settings=QUICK).pool.logmel)

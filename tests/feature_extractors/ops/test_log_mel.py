@@ -27,13 +27,13 @@ def run(op: LogMel, pcm: np.ndarray) -> np.ndarray:
     return op.evaluate([pcm[:, :, None, None]], whole(out.shape), [value(pcm)])[..., 0]
 
 
-def librosa_log2(op: LogMel, pcm: np.ndarray) -> np.ndarray:
+def librosa_log2(op: LogMel, pcm: np.ndarray, floor: float = 1e-4) -> np.ndarray:
     librosa = pytest.importorskip("librosa")
     power = librosa.feature.melspectrogram(
         y=pcm / 32768, sr=op.rate, n_fft=op.frame, hop_length=op.hop, center=False, power=2.0, n_mels=op.bands,
         fmin=op.fmin, fmax=op.fmax, htk=False, norm="slaney",
     )  # fmt: skip
-    return np.log2(np.maximum(np.swapaxes(power, 1, 2), 1e-4))
+    return np.log2(np.maximum(np.swapaxes(power, 1, 2), floor))
 
 
 def snr(reference: np.ndarray, found: np.ndarray) -> float:
@@ -63,6 +63,20 @@ def test_quiet_recordings_lose_nothing_but_their_own_bits(attenuation):
     pcm = recordings.clips("speech", 20) >> attenuation
     reference, found = librosa_log2(OP, pcm), run(OP, pcm) / 256 + FLOOR
     assert snr(reference, found) > 70
+
+
+@pytest.mark.parametrize("floor, least_snr", [(1e-6, 65), (1e-8, 60)])
+def test_a_lower_floor_hears_what_librosa_hears(floor, least_snr):
+    pcm = recordings.clips("digits", 40)
+    op = log_mel(8000, 256, 160, 40, 20, 4000, floor)
+    reference, found = librosa_log2(op, pcm, floor), run(op, pcm) / 256 + np.log2(floor)
+    assert snr(reference, found) > least_snr
+    assert not run(op, np.zeros((1, 8000), np.int16)).any()
+
+
+def test_a_floor_below_silence_is_refused():
+    with pytest.raises(OpError, match="floor of 1e-30"):
+        log_mel(8000, 256, 160, 40, 20, 4000, 1e-30)
 
 
 def test_silence_is_zero_and_the_range_holds_for_the_loudest():
