@@ -91,7 +91,8 @@ def train_trunk(
         quantised = _train_student(run, pool, spec, classes)
     finally:
         torch.set_num_threads(threads)
-    return TrainedTrunk(spec, classes, quantised, pool, (*teaching.curves, *run.curves), run.integer_accuracy(quantised))
+    curves = (*teaching.curves, *run.curves)
+    return TrainedTrunk(spec, classes, quantised, pool, curves, run.integer_accuracy(quantised))
 
 
 def _arrays(pool: Pool) -> dict[str, np.ndarray]:
