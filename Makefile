@@ -7,7 +7,7 @@ TEST_STAMP := $(VENV)/.installed-test
 OUT ?= build/demo
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint clean firmware
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'hybrid needs Python 3.11 or newer: make PYTHON=python3.11')"
@@ -26,6 +26,10 @@ test: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Images and host programs of a model: make firmware MODEL=DIR [BOARD=...]; it installs nothing, see firmware/README.md
+firmware:
+	@$(MAKE) --no-print-directory -f firmware/Makefile
 
 clean:
 	rm -rf build $(VENV) *.egg-info

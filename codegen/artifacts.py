@@ -11,6 +11,7 @@ from codegen.header import HEADER, header
 from codegen.interpret import Results
 from codegen.plan import Plan
 from codegen.runtime import runtime_header
+from codegen.streaming import can_stream
 
 VECTORS = 4
 
@@ -68,9 +69,12 @@ def test_vectors(plan: Plan, pcm: np.ndarray, results: Results, chosen: list[int
     return out.text()
 
 
+STREAM = """
+ * Where sound never ends, #define @P@_STREAM before the include, @p@_push samples as they come and @p@_decide now and
+ * then."""
 EXAMPLE = r"""/* Reads a WAV file on a PC and prints the decision of @p@. Build in this folder with
  *   cc -std=c99 -O2 example_main.c -o example && ./example some.wav
- * On a microcontroller, keep the two lines marked (1) and (2) and feed samples from the ADC or microphone. */
+ * On a microcontroller, keep the two lines marked (1) and (2) and feed samples from the ADC or microphone.@stream@ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -147,7 +151,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (read_wav(argv[i], pcm)) return 2;
     const @p@_result r = @p@_classify(&ctx, pcm); /* (2) per window */
-    printf("%s: %s  margin %.2f  stage %d of %d  cost %u of at most %u MAC\n", argv[i], @p@_labels[r.label],
+    printf("%s: %s  margin %.2f  stage %d of %d  cost %u of at most %u instructions\n", argv[i], @p@_labels[r.label],
            (double)r.margin / @P@_SCORE_ONE, (int)r.stage + 1, @P@_STAGES, (unsigned)r.cost, (unsigned)@P@_COST_MAX);
   }
   return 0;
@@ -157,4 +161,8 @@ int main(int argc, char **argv) {
 
 def example_main(plan: Plan) -> str:
     """A host program that classifies WAV files with the generated header."""
-    return EXAMPLE.replace("@p@", plan.name).replace("@P@", plan.name.upper())
+    return (
+        EXAMPLE.replace("@stream@", STREAM if can_stream(plan) else "")
+        .replace("@p@", plan.name)
+        .replace("@P@", plan.name.upper())
+    )

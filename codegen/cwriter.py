@@ -85,3 +85,9 @@ def integer(value: int, dtype: str = "int32") -> str:
     if value == -(2**31):
         return "(-2147483647 - 1)"
     return str(value)
+
+
+def c_string(text: str) -> str:
+    """A C string literal of the UTF-8 bytes of `text`, with nothing that a compiler could read otherwise."""
+    plain = {chr(c) for c in range(32, 127)} - set('"\\?')
+    return '"' + "".join(ch if ch in plain else "".join(f"\\{b:03o}" for b in ch.encode()) for ch in text) + '"'

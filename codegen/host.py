@@ -116,16 +116,108 @@ void hyb_host_run(const int16_t *pcm, int32_t n, int32_t eager, int32_t *rows, i
 """
 
 
+STREAM_HARNESS = """\
+#define HYB_TRACE
+#define {P}_STREAM
+#define {P}_IMPLEMENTATION
+#include "{p}.h"
+#ifdef __cplusplus
+extern "C" {{
+int32_t hyb_host_sizes(int32_t which);
+void hyb_host_init(void);
+void hyb_host_push(const int16_t *pcm, int32_t n);
+int32_t hyb_host_ready(void);
+void hyb_host_decide(int32_t *row, int32_t *scores, uint32_t *computes, uint32_t *hits);
+}}
+#endif
+static {p}_context ctx;
+int32_t hyb_host_sizes(int32_t which) {{
+  const int32_t sizes[4] = {{{P}_CLASSES, {P}_MAPS, {P}_HOP, {P}_FRAMES}};
+  return sizes[which];
+}}
+void hyb_host_init(void) {{ {p}_init(&ctx); }}
+void hyb_host_push(const int16_t *pcm, int32_t n) {{ {p}_push(&ctx, pcm, (size_t)n); }}
+int32_t hyb_host_ready(void) {{ return {p}_ready(&ctx); }}
+void hyb_host_decide(int32_t *row, int32_t *scores, uint32_t *computes, uint32_t *hits) {{
+  const {p}_result r = {p}_decide(&ctx);
+  row[0] = r.label;
+  row[1] = r.stage;
+  row[2] = r.margin;
+  row[3] = (int32_t)r.cost;
+  row[4] = (int32_t)ctx.visits;
+  memcpy(scores, ctx.scores, sizeof ctx.scores);
+  memcpy(computes, ctx.computes, sizeof ctx.computes);
+  memcpy(hits, ctx.hits, sizeof ctx.hits);
+}}
+"""
+
+
+def _load(harness: str, folder: Path, name: str, compiler: str | None, flags: Sequence[str]) -> ctypes.CDLL:
+    """The harness around the header, compiled into a library and loaded."""
+    with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
+        source, library = Path(scratch) / "harness.c", Path(scratch) / "model.so"
+        source.write_text(harness.format(p=name, P=name.upper()), encoding="utf-8")
+        compile_c([source], library, [*flags, "-shared", "-fPIC", f"-I{folder}"], compiler)
+        return ctypes.CDLL(str(library))
+
+
+@dataclass(frozen=True, eq=False)
+class NativeDecision:
+    """What the C said of one window of a stream. scores int32 (classes,); computes and hits uint32 (maps,)."""
+
+    label: int
+    stage: int
+    margin: int
+    cost: int
+    visits: int
+    scores: np.ndarray
+    computes: np.ndarray
+    hits: np.ndarray
+
+
+class NativeStream:
+    """A generated header, compiled for this machine to run over a stream with its counters on."""
+
+    def __init__(self, folder: Path, name: str, compiler: str | None = None, flags: Sequence[str] = FLAGS) -> None:
+        """folder: holds `<name>.h` and the runtime header. Raises CompilerError, also if the model cannot stream."""
+        self._library = _load(STREAM_HARNESS, folder, name, compiler, flags)
+        sizes = [int(self._library.hyb_host_sizes(i)) for i in range(4)]
+        self.classes, self.maps, self.hop, self.frames = sizes
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as if nothing had been pushed."""
+        self._library.hyb_host_init()
+
+    def push(self, pcm: np.ndarray) -> None:
+        """Take samples, int16 (n,), any n."""
+        pcm = np.ascontiguousarray(pcm, dtype=np.int16)
+        self._library.hyb_host_push(ctypes.c_void_p(pcm.ctypes.data), len(pcm))
+
+    def push_nothing(self, n: int) -> None:
+        """Call push with NULL for the samples."""
+        self._library.hyb_host_push(None, n)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a whole window of frames has been pushed."""
+        return bool(self._library.hyb_host_ready())
+
+    def decide(self) -> NativeDecision:
+        """Decide the last whole window."""
+        row, scores = np.zeros(5, np.int32), np.zeros(self.classes, np.int32)
+        computes, hits = np.zeros(self.maps, np.uint32), np.zeros(self.maps, np.uint32)
+        self._library.hyb_host_decide(*(ctypes.c_void_p(a.ctypes.data) for a in (row, scores, computes, hits)))
+        label, stage, margin, cost, visits = row.tolist()
+        return NativeDecision(label, stage, margin, cost % 2**32, visits, scores, computes, hits)
+
+
 class NativeModel:
     """A generated header, compiled for this machine with its counters on."""
 
     def __init__(self, folder: Path, name: str, compiler: str | None = None, flags: Sequence[str] = FLAGS) -> None:
         """folder: holds `<name>.h` and the runtime header. Raises CompilerError."""
-        with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
-            source, library = Path(scratch) / "harness.c", Path(scratch) / "model.so"
-            source.write_text(HARNESS.format(p=name, P=name.upper()), encoding="utf-8")
-            compile_c([source], library, [*flags, "-shared", "-fPIC", f"-I{folder}"], compiler)
-            self._library = ctypes.CDLL(str(library))
+        self._library = _load(HARNESS, folder, name, compiler, flags)
         sizes = [int(self._library.hyb_host_sizes(i)) for i in range(4)]
         self.classes, self.maps, self.window, self.stages = sizes
 

@@ -1,7 +1,8 @@
 """The interpreter: runs a plan. The executable specification of the generated C.
 
 Two ways that must agree: `run` computes whole maps over a batch and derives from the forest's reads which tiles a lazy
-decision would have computed; `trace` is the lazy evaluation itself, tile by tile, one clip, every request logged.
+decision would have computed; `trace` is the lazy evaluation itself, one clip, stage by stage and tile by tile, every
+request logged.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from codegen.plan import Plan
 from feature_extractors.graph import FeatureMap, Graph
-from feature_extractors.tiles import whole
+from feature_extractors.tiles import Box, whole
 from tree_backends.evaluate import decide, margin
 from tree_backends.forest import VECTOR
 
@@ -58,7 +59,8 @@ def _evaluate_chunk(graph: Graph, given: dict[str, np.ndarray], names: Sequence[
 class Results:
     """Decisions of a batch and what they cost. Arrays (n,), scores (n, classes), reads (n, features).
 
-    computed[map]: bool (n, tiles); asked[map]: (n, tiles) requests, so hits = asked - computed.
+    computed[map]: bool (n, tiles of the plan); asked[map]: (n, tiles) requests, so hits = asked - computed.
+    node_visits: int64 (nodes,), how often the batch passed each node.
     """
 
     plan: Plan
@@ -70,14 +72,30 @@ class Results:
     reads: np.ndarray
     computed: dict[str, np.ndarray]
     asked: dict[str, np.ndarray]
+    node_visits: np.ndarray
 
     @cached_property
     def cost(self) -> np.ndarray:
-        """MACs of each decision, front end included, int64 (n,): the C's `.cost`."""
-        return self.plan.macs(self.computed).astype(np.int64)
+        """Instructions of each decision by the plan's prices, int64 (n,): the C's `.cost`."""
+        return self.control + self.plan.tiles_cost(self.computed).astype(np.int64)
 
-    def macs(self, families: Sequence[str]) -> np.ndarray:
-        """MACs of each decision in the given op families, (n,)."""
+    @cached_property
+    def control(self) -> np.ndarray:
+        """What of the cost no tile is: begin, stages and nodes, int64 (n,)."""
+        prices = self.plan.prices
+        return prices.begin + np.cumsum(prices.stages)[self.stage] + prices.visit * self.visits.astype(np.int64)
+
+    @cached_property
+    def eager_cost(self) -> np.ndarray:
+        """Instructions of each decision with every map computed whole first, int64 (n,)."""
+        return self.control + self.plan.cost_eager
+
+    def tiles_cost(self, families: Sequence[str] | None = None) -> np.ndarray:
+        """Instructions for the tiles of each decision in the given op families, or in all, (n,)."""
+        return self.plan.tiles_cost(self.computed, families)
+
+    def macs(self, families: Sequence[str] | None = None) -> np.ndarray:
+        """Multiply-accumulates of each decision in the given op families, or in all, (n,)."""
         return self.plan.macs(self.computed, families)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -116,12 +134,13 @@ def decide_on(plan: Plan, maps: dict[str, np.ndarray]) -> Results:
         found.reads,
         {name: pair[0] for name, pair in closed.items()},
         {name: pair[1] for name, pair in closed.items()},
+        found.node_visits,
     )
 
 
 @dataclass(frozen=True)
 class Event:
-    """One request: kind 'compute' or 'hit', map, tile."""
+    """A tile computed, or found in its memo: kind 'compute' or 'hit', map, tile. Scheduled maps have no memo to hit."""
 
     kind: str
     map: str
@@ -130,7 +149,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Trace:
-    """One lazy decision: result and every request in order (a compute is logged before its inputs' requests)."""
+    """One lazy decision: result and every event in order (a compute is logged before its inputs' events)."""
 
     label: int
     stage: int
@@ -141,54 +160,88 @@ class Trace:
     events: list[Event]
 
 
-class _Lazy:
-    """Memoized tiles of one clip."""
+class Lazy:
+    """The maps of one clip, computed as the plan says. values[map]: int64 (1, *shape), poison where not computed.
 
-    def __init__(self, plan: Plan, pcm: np.ndarray) -> None:
-        self.plan = plan
-        self.values = {m.name: np.full((1, *m.value.shape), POISON, dtype=np.int64) for m in plan.maps}
-        self.values[plan.source.name] = pcm.reshape(1, -1, 1, 1)
+    given: maps that are there already, the samples or what is computed from them; nobody asks for these.
+    """
+
+    def __init__(self, plan: Plan, given: dict[str, np.ndarray]) -> None:
+        self.plan, self.given = plan, given
+        self.values = {m.name: np.full((1, *m.value.shape), POISON, dtype=np.int64) for m in plan.maps} | given
         self.done: set[tuple[str, int]] = set()
         self.events: list[Event] = []
-        self.cost = 0
-        self.inputs = {m.name: plan.graph.tile_inputs(m.name) for m in plan.maps}
+        self.cost = plan.prices.begin
+
+    def enter(self, stage: int) -> None:
+        """Compute what the stage needs before its trees: scheduled maps, and its base."""
+        plan, base = self.plan, self.plan.forest.stages[stage].base
+        self.cost += plan.prices.stages[stage]
+        for item in plan.maps:
+            if plan.scheduled.get(item.name) == stage and item.name not in self.given:
+                self.scheduled(item)
+        if base is not None and plan.on_demand(base):
+            for tile in range(plan.grids[base].size):
+                self.need(base, tile)
+
+    def scheduled(self, item: FeatureMap) -> None:
+        """Compute a scheduled map."""
+        self._tile(item.name, 0)
+
+    def base(self, stage: int) -> np.ndarray:
+        """What the stage's base adds to the scores, int64 (classes,)."""
+        chosen = self.plan.forest.stages[stage]
+        assert chosen.base is not None
+        return self.values[chosen.base].reshape(-1) << chosen.base_shift
+
+    def feature(self, number: int) -> int:
+        """The value of a feature of the forest, computed if it is not there."""
+        feature = self.plan.forest.features[number]
+        if self.plan.on_demand(feature.map):
+            self.need(feature.map, int(self.plan.feature_tiles[number]))
+        return int(self.values[feature.map][(0, *feature.index)])
 
     def need(self, name: str, tile: int) -> None:
-        if name == self.plan.source.name:
+        """Ask for a tile of a map on demand."""
+        if name in self.given:
             return
         if (name, tile) in self.done:
             self.events.append(Event("hit", name, tile))
             return
         self.done.add((name, tile))
-        self.events.append(Event("compute", name, tile))
-        item = self.plan.graph[name]
-        self.cost += item.cost.macs
-        for source, needed in self.inputs[name][tile]:
-            self.need(source, needed)
-        self._compute(item, tile)
+        self._tile(name, tile)
 
-    def _compute(self, item: FeatureMap, tile: int) -> None:
-        box = item.grid.box(tile)
+    def _tile(self, name: str, tile: int) -> None:
+        self.events.append(Event("compute", name, tile))
+        self.cost += self.plan.price(name)
+        for source, needed in self.plan.tile_inputs[name][tile]:
+            self.need(source, needed)
+        self.compute(self.plan.graph[name], self.plan.grids[name].box(tile))
+
+    def compute(self, item: FeatureMap, box: Box) -> None:
+        """Compute a box of a map whose inputs are there."""
         values = [self.plan.graph[i].value for i in item.inputs]
         result = item.op.evaluate([self.values[i] for i in item.inputs], box, values)
         if result.min() < item.value.lo or result.max() > item.value.hi:
-            raise AssertionError(f"map {item.name} tile {tile}: a value leaves {item.value.lo}..{item.value.hi}")
+            raise AssertionError(f"map {item.name} box {box}: a value leaves {item.value.lo}..{item.value.hi}")
         self.values[item.name][(slice(None), *(slice(a, b) for a, b in box))] = result
 
 
 def trace(plan: Plan, pcm: np.ndarray) -> Trace:
     """Decide one window lazily. pcm: int16 (samples,)."""
-    lazy, forest = _Lazy(plan, pcm), plan.forest
-    scores = forest.bias.astype(np.int64)
-    visits = 0
-    number = 0
-    for number, stage in enumerate(forest.stages):  # noqa: B007  the stage that was left at
+    return decide_lazily(Lazy(plan, source_map(plan.graph, pcm[None])))
+
+
+def decide_lazily(lazy: Lazy) -> Trace:
+    """Run the stages with their exits on maps that are computed as they are needed."""
+    forest = lazy.plan.forest
+    scores, visits, number = forest.bias.astype(np.int64), 0, 0
+    for number, stage in enumerate(forest.stages):
+        lazy.enter(number)
         if stage.base is not None:
-            for tile in range(plan.graph[stage.base].grid.size):
-                lazy.need(stage.base, tile)
-            scores = scores + (lazy.values[stage.base].reshape(-1) << stage.base_shift)
+            scores = scores + lazy.base(number)
         for tree in range(stage.first, stage.last):
-            leaf, passed = _walk_tree(plan, lazy, int(forest.tree_root[tree]))
+            leaf, passed = _walk_tree(lazy, int(forest.tree_root[tree]))
             visits += passed
             if forest.tree_class[tree] == VECTOR:
                 scores = scores + forest.leaf_scores[leaf]
@@ -200,13 +253,11 @@ def trace(plan: Plan, pcm: np.ndarray) -> Trace:
     return Trace(best, number, int(margin(scores[None])[0]), scores, lazy.cost, visits, lazy.events)
 
 
-def _walk_tree(plan: Plan, lazy: _Lazy, at: int) -> tuple[int, int]:
-    forest, passed = plan.forest, 0
+def _walk_tree(lazy: Lazy, at: int) -> tuple[int, int]:
+    forest, passed = lazy.plan.forest, 0
     while at >= 0:
-        number = int(forest.node_feature[at])
-        feature = forest.features[number]
-        lazy.need(feature.map, int(plan.feature_tiles[number]))
-        left = lazy.values[feature.map][(0, *feature.index)] <= forest.node_threshold[at]
+        lazy.cost += lazy.plan.prices.visit
+        left = lazy.feature(int(forest.node_feature[at])) <= forest.node_threshold[at]
         at = int(forest.node_left[at] if left else forest.node_right[at])
         passed += 1
     return ~at, passed

@@ -9,12 +9,15 @@ from functools import cached_property
 
 import numpy as np
 
+from codegen import schedule
+from codegen.prices import DEFAULT_CORE, PriceError, Table, find_table
+from codegen.prices.prices import Prices, prices, tree_depths
 from feature_extractors.graph import FeatureMap, Graph
+from feature_extractors.tiles import Grid, reads
 from tree_backends.forest import Feature, Forest, ForestError
 
 C_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 MAX_TILES, MAX_MAPS = 65535, 255
-BYTES = {"uint8": 1, "int8": 1, "int16": 2}
 
 
 class PlanError(ValueError):
@@ -23,12 +26,13 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """name: C prefix; labels: one per class; graph and forest as trained."""
+    """name: C prefix; labels: one per class; graph and forest as trained; core: whose instructions costs are in."""
 
     name: str
     labels: tuple[str, ...]
     graph: Graph
     forest: Forest
+    core: str = DEFAULT_CORE
 
     def __post_init__(self) -> None:
         if not C_NAME.match(self.name):
@@ -50,8 +54,8 @@ class Plan:
         if len(self.maps) > MAX_MAPS or len(self.forest.features) > MAX_TILES:
             named = f"{len(self.maps)} maps and {len(self.forest.features)} features"
             raise PlanError(f"{named} are more than the C can name")
-        if sum(m.grid.size * m.cost.macs for m in self.maps) >= 2**32:
-            raise PlanError("a decision could cost more than 2**32 multiply-accumulates: use a smaller trunk or window")
+        if max(self.cost_max, self.cost_eager_max) >= 2**32:
+            raise PlanError("a decision could cost more than 2**32 instructions: use a smaller trunk or window")
 
     @cached_property
     def source(self) -> FeatureMap:
@@ -65,36 +69,81 @@ class Plan:
         return [m for m in self.graph.closure(sorted(named)) if m.op.family != "source"]
 
     @cached_property
+    def _op_inputs(self) -> dict[str, schedule.TileInputs]:
+        return {m.name: self.graph.tile_inputs(m.name) for m in self.maps}
+
+    @cached_property
+    def scheduled(self) -> dict[str, int]:
+        """Scheduled map -> the stage at whose start it is computed whole; see codegen.schedule."""
+        return schedule.scheduled(self.graph, self.forest, self.maps, self._op_inputs)
+
+    @cached_property
+    def grids(self) -> dict[str, Grid]:
+        """The tiles of each map that the plan works with: the op's, or one that covers the map."""
+        return schedule.plan_grids(self.graph, self.forest, self.maps, self._op_inputs, self.scheduled)
+
+    @cached_property
+    def steps(self) -> list[schedule.Step]:
+        """The steps of a decision that runs all stages, in order."""
+        return schedule.steps(self.graph, self.forest, self.maps, self.scheduled)
+
+    @cached_property
+    def used(self) -> list[FeatureMap]:
+        """The maps that a decision can touch, in topological order: all but those that no node reads."""
+        touched = {name for step in self.steps for name in step.touched}
+        return [m for m in self.maps if m.name in touched]
+
+    def on_demand(self, name: str) -> bool:
+        """Whether a map is asked for by tile (or as a whole, at any time), so that it has a memo."""
+        return name != self.source.name and name not in self.scheduled
+
+    @cached_property
     def feature_tiles(self) -> np.ndarray:
         """Tile number of each forest feature within its map, int64 (features,)."""
-        return np.array([self.graph[f.map].grid.tile_of(f.index) for f in self.forest.features], dtype=np.int64)
+        return np.array([self.grids[f.map].tile_of(f.index) for f in self.forest.features], dtype=np.int64)
+
+    @cached_property
+    def tile_inputs(self) -> dict[str, schedule.TileInputs]:
+        """map -> for each of the plan's tiles: the (map, tile) pairs that it asks for, in order.
+
+        Only maps on demand are asked for; samples and scheduled maps are there.
+        """
+        return {m.name: [self._asked_by(m, tile) for tile in range(self.grids[m.name].size)] for m in self.maps}
+
+    def _asked_by(self, item: FeatureMap, tile: int) -> list[tuple[str, int]]:
+        box, asked = self.grids[item.name].box(tile), []
+        for name, rule in zip(item.inputs, item.rules, strict=True):
+            if self.on_demand(name):
+                grid = self.grids[name]
+                asked += [(name, t) for t in grid.tiles_in(reads(rule, box, grid.shape))]
+        return asked
 
     @cached_property
     def asked(self) -> dict[str, dict[str, np.ndarray]]:
         """asked[map][input]: float32 (tiles of map, tiles of input), 1 where computing the tile asks for the input."""
         result: dict[str, dict[str, np.ndarray]] = {}
         for item in self.maps:
-            result[item.name] = {
-                source: np.zeros((item.grid.size, self.graph[source].grid.size), dtype=np.float32)
-                for source in item.inputs
-                if source != self.source.name
-            }
-            for tile, pairs in enumerate(self.graph.tile_inputs(item.name)):
+            size = self.grids[item.name].size
+            own = {i: np.zeros((size, self.grids[i].size), dtype=np.float32) for i in item.inputs if self.on_demand(i)}
+            for tile, pairs in enumerate(self.tile_inputs[item.name]):
                 for source, needed in pairs:
-                    if source != self.source.name:
-                        result[item.name][source][tile, needed] += 1
+                    own[source][tile, needed] += 1
+            result[item.name] = own
         return result
 
-    def requests(self, reads: np.ndarray, stages_entered: np.ndarray) -> dict[str, np.ndarray]:
-        """Direct requests for tiles by the forest: map -> (n, tiles) counts.
+    def requests(self, features: np.ndarray, stages_entered: np.ndarray) -> dict[str, np.ndarray]:
+        """What the forest asks for directly: map -> (n, tiles) counts. A scheduled map is asked for once, by its stage.
 
-        reads: (n, features) feature reads; stages_entered: (n,) stages run, whose base maps are read whole.
+        features: (n, features) feature reads; stages_entered: (n,) stages run, whose base maps are read whole.
         """
-        result = {m.name: np.zeros((len(reads), m.grid.size), dtype=np.float32) for m in self.maps}
+        result = {name: np.zeros((len(features), grid.size), dtype=np.float32) for name, grid in self.grids.items()}
+        for name, number in self.scheduled.items():
+            result[name][:, 0] = stages_entered > number
         for column, (feature, tile) in enumerate(zip(self.forest.features, self.feature_tiles, strict=True)):
-            result[feature.map][:, tile] += reads[:, column]
+            if self.on_demand(feature.map):
+                result[feature.map][:, tile] += features[:, column]
         for number, stage in enumerate(self.forest.stages):
-            if stage.base is not None:
+            if stage.base is not None and self.on_demand(stage.base):
                 result[stage.base] += (stages_entered > number)[:, None]
         return result
 
@@ -109,35 +158,80 @@ class Plan:
                 total[source] += computed.astype(np.float32) @ matrix
         return result
 
-    def tiles_of(self, features: Iterable[int], bases: Sequence[str] = ()) -> dict[str, np.ndarray]:
-        """The tiles that a set of features (and base maps) closes over: map -> (tiles,) bool."""
-        reads = np.zeros((1, len(self.forest.features)), dtype=np.float32)
-        reads[0, list(features)] = 1
-        requests = self.requests(reads, np.zeros(1))
-        for base in bases:
-            requests[base] += 1
-        return {name: computed[0] for name, (computed, _) in self.spread(requests).items()}
+    def tiles_of(self, features: Iterable[int], stages: int) -> dict[str, np.ndarray]:
+        """The tiles that entering `stages` stages and reading `features` closes over: map -> (tiles,) bool."""
+        reads_once = np.zeros((1, len(self.forest.features)), dtype=np.float32)
+        reads_once[0, list(features)] = 1
+        closed = self.spread(self.requests(reads_once, np.array([stages])))
+        return {name: computed[0] for name, (computed, _) in closed.items()}
+
+    @cached_property
+    def table(self) -> Table:
+        """The price table of the core. Raises PlanError."""
+        try:
+            return find_table(self.core)
+        except PriceError as error:
+            raise PlanError(str(error)) from None
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What each part of a decision costs, in instructions of the core. Raises PlanError."""
+        try:
+            return prices(self, self.table)
+        except PriceError as error:
+            raise PlanError(str(error)) from None
+
+    def price(self, name: str) -> int:
+        """Instructions for one of the plan's tiles of a map."""
+        return self.prices.tiles[name]
+
+    def tile_macs(self, name: str) -> int:
+        """Multiply-accumulates of one of the plan's tiles of a map."""
+        item = self.graph[name]
+        return item.cost.macs * (item.grid.size if self.grids[name].size == 1 else 1)
+
+    def _of(self, families: Sequence[str] | None) -> list[FeatureMap]:
+        return [m for m in self.maps if families is None or m.op.family in families]
+
+    def tiles_cost(self, tiles: dict[str, np.ndarray], families: Sequence[str] | None = None) -> np.ndarray:
+        """Instructions for computed tiles, map -> (..., tiles) bool; all families or the given ones."""
+        return np.sum([tiles[m.name].sum(axis=-1) * self.price(m.name) for m in self._of(families)], axis=0)
 
     def macs(self, tiles: dict[str, np.ndarray], families: Sequence[str] | None = None) -> np.ndarray:
         """Multiply-accumulates of computed tiles, map -> (..., tiles) bool; all families or the given ones."""
-        chosen = [m for m in self.maps if families is None or m.op.family in families]
-        return np.sum([tiles[m.name].sum(axis=-1) * m.cost.macs for m in chosen], axis=0)
+        return np.sum([tiles[m.name].sum(axis=-1) * self.tile_macs(m.name) for m in self._of(families)], axis=0)
 
     def reachable(self, stages: int) -> dict[str, np.ndarray]:
         """The tiles that a decision of at most `stages` stages can touch."""
-        features = {int(f) for s in range(stages) for f in self.forest.reachable(s)}
-        return self.tiles_of(features, [s.base for s in self.forest.stages[:stages] if s.base])
+        return self.tiles_of({int(f) for s in range(stages) for f in self.forest.reachable(s)}, stages)
+
+    def bound(self, stages: int) -> int:
+        """No decision that leaves after at most `stages` stages costs more: proof in codegen.prices.prices."""
+        deepest = int(tree_depths(self.forest)[1][: self.forest.stages[stages - 1].last].sum())
+        fixed = self.prices.begin + sum(self.prices.stages[:stages]) + self.prices.visit * deepest
+        return fixed + int(self.tiles_cost(self.reachable(stages)))
 
     @cached_property
     def cost_max(self) -> int:
-        """No decision costs more: the union of all reachable tiles, in MACs (front end included)."""
-        return int(self.macs(self.reachable(len(self.forest.stages))))
+        """No decision costs more, in instructions."""
+        return self.bound(len(self.forest.stages))
 
     @cached_property
     def cost_min(self) -> int:
-        """No decision costs less: what the roots and the base of the first stage need."""
-        base = self.forest.stages[0].base
-        return int(self.macs(self.tiles_of(map(int, self.forest.roots(0)), [base] if base else [])))
+        """No decision costs less: the first stage, each tree's shallowest path, what the roots and the base need."""
+        shallowest = int(tree_depths(self.forest)[0][: self.forest.stages[0].last].sum())
+        fixed = self.prices.begin + self.prices.stages[0] + self.prices.visit * shallowest
+        return fixed + int(self.tiles_cost(self.tiles_of(map(int, self.forest.roots(0)), 1)))
+
+    @cached_property
+    def cost_eager(self) -> int:
+        """Instructions for every map that a decision can touch, each computed whole by one call."""
+        return sum(self.prices.whole[m.name] for m in self.used)
+
+    @cached_property
+    def cost_eager_max(self) -> int:
+        """No eager decision costs more."""
+        return self.cost_max - int(self.tiles_cost(self.reachable(len(self.forest.stages)))) + self.cost_eager
 
 
 def _check_feature(graph: Graph, feature: Feature) -> None:

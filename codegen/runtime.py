@@ -8,10 +8,10 @@ from importlib.resources import files
 INCLUDE = re.compile(r'#include "(hyb_\w+\.h)"')
 
 
-def runtime_header() -> str:
-    """`hyb_runtime.h` with the headers that it includes written in place, each once."""
+def runtime_header(name: str = "hyb_runtime.h") -> str:
+    """A runtime header with the headers that it includes written in place, each once."""
     seen: set[str] = set()
-    return "\n".join(_expand("hyb_runtime.h", seen)) + "\n"
+    return "\n".join(_expand(name, seen)) + "\n"
 
 
 def _expand(name: str, seen: set[str]) -> list[str]:

@@ -85,8 +85,17 @@ def pack(pairs: np.ndarray) -> np.ndarray:
 
 @cache
 def packed_twiddles(frame: int) -> np.ndarray:
-    """All twiddles in the order in which hyb_fft_power reads them, uint32: passes first, then the split."""
-    return _frozen(np.concatenate([pack(table).ravel() for table in (*twiddles(frame), split_twiddles(frame))]))
+    """The twiddles in the order in which hyb_fft_power reads them, uint32.
+
+    Every pass but the last as it is. Then, for j = 0 .. quarter / 2, the last pass's (2j, j, 3j) and the split's k = j
+    and k = j + quarter: butterfly quarter - j and bins quarter - j and 2 quarter - j have the same numbers, mirrored.
+    """
+    *passes, last = twiddles(frame)
+    quarter = len(last)
+    split = np.concatenate([_circle(np.zeros(1, dtype=np.int64), frame), split_twiddles(frame)])
+    j = np.arange(quarter // 2 + 1)
+    records = np.concatenate([last[j], split[j, None], split[j + quarter, None]], axis=1)
+    return _frozen(np.concatenate([pack(table).ravel() for table in (*passes, records)]))
 
 
 def first_radix(frame: int) -> int:

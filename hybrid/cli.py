@@ -1,4 +1,4 @@
-"""The command line: `hybrid fit`, `evaluate`, `predict`, `report`, `demo`, `presets`, `download`.
+"""The command line, a function a command: `hybrid --help` lists them.
 
 Results go to stdout, progress and messages to stderr. An error that the user can put right is one line and exit code 2.
 """
@@ -103,11 +103,12 @@ def told(error: Exception) -> str:
     """The one line for an error that the user can put right; any other is a defect and is raised again."""
     from codegen.host import CompilerError
     from codegen.plan import PlanError
+    from codegen.target.cores import TargetError
     from feature_extractors.graph import GraphError
     from feature_extractors.ops.base import OpError
     from tree_backends.forest import ForestError
 
-    if isinstance(error, HybridError | CompilerError | PlanError | GraphError | OpError | ForestError):
+    if isinstance(error, HybridError | CompilerError | TargetError | PlanError | GraphError | OpError | ForestError):
         return str(error)
     if isinstance(error, click.ClickException):
         return error.format_message()
@@ -190,6 +191,10 @@ def cli() -> None:
     "--head", default="trees", show_default=True, type=click.Choice(["trees", "dense"]), help="'dense': a linear head."
 )
 @click.option("--exit-loss", type=float, default=None, help="Accuracy (percentage points) that early exits may cost.")
+@click.option("--max-flash", default=None, metavar="SIZE", help="Find the best model of at most so much flash: 60k.")
+@click.option("--max-ram", default=None, metavar="SIZE", help="... so much RAM, the stack not counted: 12k.")
+@click.option("--max-cost", default=None, metavar="NUMBER", help="... so many instructions in the worst case: 3M.")
+@click.option("--board", default=None, help="... that fits a board of `hybrid boards`, stack included.")
 @seed_option
 @click.option("--compiler", default=None, help="C compiler for the parity check (default: gcc, clang, cc or zig).")
 @data_options()
@@ -201,7 +206,19 @@ def fit(**options: Any) -> None:
     from hybrid.config import load_config, parse_override
 
     config = load_config(options["preset"], options["config_path"], _overrides(options, parse_override))
-    _fit(options["data"], config, options, synthetic=False)
+    _fit(options["data"], config, options | {"limits": _limits(options)}, synthetic=False)
+
+
+def _limits(options: dict[str, Any]) -> Any:
+    """The limits that the options set; None where they set none."""
+    from hybrid.boards import find_board
+    from hybrid.budget import Limits, board_limits, parse_size
+
+    given = {name: options[f"max_{name}"] for name in ("flash", "ram", "cost")}
+    own = Limits(**{name: parse_size(text, f"--max-{name}") for name, text in given.items() if text is not None})
+    if options["board"] is not None:
+        return board_limits(find_board(options["board"]), own)
+    return None if own == Limits() else own
 
 
 def _overrides(options: dict[str, Any], parse: Callable[[str], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
@@ -226,7 +243,7 @@ def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> N
             data, options["out"], config, name=options["name"], seed=options["seed"], head=options["head"],
             skip_bad=options["skip_bad"], compiler=options["compiler"], preset=options["preset"],
             command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic,
-            console=Console(reporter.say, reporter.progress),
+            limits=options.get("limits"), console=Console(reporter.say, reporter.progress),
         )  # fmt: skip
     for row in report["closure"]:
         reporter.say(
@@ -247,8 +264,9 @@ def fit_text(report: dict[str, Any]) -> str:
     cost = report["cost"]
     lines.append(
         f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f}, at most "
-        f"{cost['static_max'] / 1e6:.3f} M MAC; trunk and affine {cost['trunk_and_affine'] / 1e6:.3f} M; "
-        f"eager {cost['eager'] / 1e6:.3f} M; tiles {cost['tiles']['mean']:.0f} of {cost['tiles']['total']}"
+        f"{cost['static_max'] / 1e6:.3f}, eager {cost['eager'] / 1e6:.3f} M instructions of a {cost['core']}; "
+        f"trunk and affine {cost['mac']['trunk_and_affine'] / 1e6:.3f} M MAC; "
+        f"tiles {cost['tiles']['mean']:.0f} of {cost['tiles']['total']}"
     )
     code = report["code"]
     lines.append(
@@ -259,7 +277,7 @@ def fit_text(report: dict[str, Any]) -> str:
         dense = report["baseline"]
         lines.append(
             f"dense head on the same trunk: test {dense['accuracy']['test']['accuracy']:.1%}, mean "
-            f"{dense['cost']['mean'] / 1e6:.3f} M MAC, flash {dense['code']['flash']['total'] / 1000:.1f} kB, "
+            f"{dense['cost']['mean'] / 1e6:.3f} M instructions, flash {dense['code']['flash']['total'] / 1000:.1f} kB, "
             f"RAM {dense['code']['ram']['context'] / 1000:.1f} kB"
         )
     lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
@@ -297,7 +315,8 @@ def evaluate(folder: Path, data: Path, **options: Any) -> None:
         )  # fmt: skip
     cost = result["cost"]
     text = [f"{name.replace('_', ' ')}: {accuracy_text(found)}" for name, found in result["accuracy"].items()]
-    text.append(f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M MAC")
+    text.append(f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M instructions "
+                f"of a {cost['core']}")
     emit(result, options["as_json"], "\n".join(text))
 
 
@@ -317,7 +336,7 @@ def predict(folder: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, *
     width = max(len(row["file"]) for row in found)
     lines = [
         f"{row['file']:<{width}}  {row['label']}  (margin {row['margin']:.2f}, stage {row['stage'] + 1}, "
-        f"{row['cost'] / 1e6:.3f} M MAC)"
+        f"{row['cost'] / 1e6:.3f} M instructions)"
         for row in found
     ]
     emit({"predictions": found}, as_json, "\n".join(lines))
@@ -355,6 +374,137 @@ def demo(out: Path, clips: int, seed: int, as_json: bool, quiet: bool) -> None:
         data = Path(scratch) / "synthetic_machine_condition"
         write_machine_set(data, clips_per_class=clips, seed=seed)
         _fit(data, load_config("demo"), options, synthetic=True)
+
+
+@cli.command()
+@folder_argument
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--cpu", default=None, help="Core to emulate: cortex-m0plus, m3, m4 (default), m7 or m33, as cortex-m4.")
+@click.option("--board", default=None, help="A board of `hybrid boards`: its core, memory, time and energy.")
+@click.option("--compiler", default=None, help="arm-none-eabi-gcc or zig (default: the first that is there).")
+@click.option("--clips", default=200, show_default=True, type=click.IntRange(min=1), help="Clips of the test split.")
+@click.option("--interval", default=1.0, show_default=True, help="Seconds between decisions, for battery life.")
+@click.option("--battery", default=1000.0, show_default=True, help="Battery capacity, mAh.")
+@click.option("--check", is_flag=True, help="Exit code 2 where the model does not fit the board or cannot keep up.")
+@click.option("--csv", "csv_path", default=None, type=click.Path(path_type=Path), help="Write every figure as CSV.")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Folder for JSON, CSV, pictures and page.")
+@skip_option
+@json_option
+@quiet_option
+def bench(folder: Path, data: Path | None, **options: Any) -> None:
+    """Run the model in DIR on an emulated core: instructions, stack, RAM and flash, on clips of the test split.
+
+    DATA: the recordings; default: those that the model was fitted on.
+    """
+    from hybrid.bench import bench as run
+    from hybrid.bench import check_board, check_options, with_board
+    from hybrid.report.bench_page import write
+    from hybrid.report.bench_text import csv_text, text
+
+    cpu, board = check_options(options)
+    with Reporter(options["quiet"]) as reporter:
+        found = run(
+            folder, data, cpu=cpu, compiler=options["compiler"], clips=options["clips"], skip_bad=options["skip_bad"],
+            say=reporter.say, progress=reporter.progress,
+        )  # fmt: skip
+    if board is not None:
+        found = with_board(found, board, options["interval"], options["battery"])
+    if options["csv_path"] is not None:
+        options["csv_path"].write_text(csv_text(found), encoding="utf-8")
+    if options["out"] is not None:
+        write(found, options["out"])
+    emit(found, options["as_json"], text(found))
+    if options["check"]:
+        check_board(found)
+
+
+@cli.command()
+@json_option
+def boards(as_json: bool) -> None:
+    """List the boards that `hybrid bench --board` knows, with their documented figures."""
+    import dataclasses
+
+    from hybrid.boards import boards as known
+    from hybrid.boards import listing
+
+    emit({name: dataclasses.asdict(board) for name, board in known().items()}, as_json, listing())
+
+
+@cli.command()
+@folder_argument
+@click.option("--to", "target", required=True, metavar="TARGET", help="header, cmake, arduino, zephyr or platformio.")
+@out_option
+@json_option
+def export(folder: Path, target: str, out: Path, as_json: bool) -> None:
+    """Write the model in DIR as a library for another build system, with an example for a real board."""
+    from hybrid.export import export_model
+
+    found = export_model(folder, target, out)
+    emit(found, as_json, f"wrote {len(found['files'])} files for {target} to {out}: see {out / 'README.md'}")
+
+
+@cli.command()
+@folder_argument
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--port", required=True, help="Serial port of the board, or a URL that pyserial opens.")
+@click.option("--clips", default=20, show_default=True, type=click.IntRange(min=1), help="Windows to send.")
+@click.option("--baud", default=115200, show_default=True, type=click.IntRange(min=1), help="Speed of the serial line.")
+@click.option("--timeout", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds per answer.")
+@json_option
+@quiet_option
+def validate(folder: Path, data: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Send clips of DATA to a board that runs the validation image of DIR, and compare its answers bit for bit.
+
+    Without DATA, made-up windows are sent. Build the image with `make firmware MODEL=DIR`.
+    """
+    from hybrid.validate import text
+    from hybrid.validate import validate as run
+
+    with Reporter(quiet) as reporter:
+        found = run(folder, options.pop("port"), data, say=reporter.say, progress=reporter.progress, **options)
+    emit(found, as_json, text(found))
+
+
+@cli.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@out_option
+@click.option("--name", default="model", show_default=True, help="Prefix of the generated C.")
+@click.option(
+    "--optimize", default="size", show_default=True, type=click.Choice(["size", "speed"]), help="Layout of the trees."
+)
+@click.option(
+    "--type", "dtype", default="float32", show_default=True, type=click.Choice(["int16", "float32"]),
+    help="Of the features.",
+)
+@click.option(
+    "--features", "table", default=None, type=click.Path(path_type=Path),
+    help="CSV of callbacks (feature,function,cost): features are asked for one by one instead of given.",
+)
+@click.option("--names", default=None, help="New names of all features, comma separated.")
+@click.option("--labels", default=None, help="Names of a LightGBM model's classes, comma separated.")
+@click.option(
+    "--exits", default=None, type=click.IntRange(0, 1000), help="Places to leave early; answers stay the same."
+)
+@click.option("--no-nan", is_flag=True, help="Float features are never NaN: smaller and faster.")
+@click.option("--cpu", default=None, help="Measure both layouts on this emulated core, such as cortex-m4.")
+@click.option("--rows", default=None, type=click.Path(path_type=Path), help="CSV of feature rows to measure on.")
+@click.option("--compiler", default=None, help="Cross compiler for --cpu: arm-none-eabi-gcc or zig.")
+@json_option
+def compile_trees(model: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Turn a trained LightGBM or scikit-learn MODEL of your own features into C. No audio is needed.
+
+    MODEL is LightGBM's model text, or a file that hybrid.compile.save_model wrote from Python.
+    """
+    from hybrid.compile import compile_model, read_callbacks, read_rows, text_of
+
+    split = {key: None if options[key] is None else options[key].split(",") for key in ("names", "labels")}
+    found = compile_model(
+        model, out, name=options["name"], dtype=options["dtype"], optimize=options["optimize"],
+        callbacks=None if options["table"] is None else read_callbacks(options["table"]), **split,
+        exits=options["exits"], nan=not options["no_nan"], cpu=options["cpu"], compiler=options["compiler"],
+        rows=None if options["rows"] is None else read_rows(options["rows"]),
+    )  # fmt: skip
+    emit(found, as_json, text_of(found))
 
 
 @cli.command()

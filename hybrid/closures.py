@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from codegen.prices import Table
 from feature_extractors.graph import Graph
 from hybrid.candidates import describe, kind_of
 from tree_backends.forest import Feature
@@ -37,6 +38,14 @@ class Closures:
         """Price of the feature alone."""
         items = (self.graph[name] for name, _ in self.tiles(feature))
         return sum(m.cost.macs for m in items if m.op.family in families)
+
+    def instructions(self, feature: Feature, table: Table) -> int:
+        """What the tiles that the feature alone needs take on a core, requests and memos left out."""
+        total = 0
+        for name, tile in self.tiles(feature):
+            item = self.graph[name]
+            total += table.price(item.op.work([self.graph[i].value for i in item.inputs], item.grid.box(tile)))
+        return total
 
     def table(self) -> list[dict[str, Any]]:
         """Per kind of feature: how many there are, mean share of the trunk's MACs and of the log-mel frames."""

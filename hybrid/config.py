@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from codegen.prices import DEFAULT_CORE
 from feature_extractors.cnn.settings import AugmentSettings, TrainSettings
 from hybrid.errors import HybridError
 
@@ -100,6 +101,14 @@ class ForestConfig:
 
 
 @dataclass(frozen=True)
+class CostConfig:
+    """What a decision's cost is counted in."""
+
+    core: str = DEFAULT_CORE
+    """Core whose price table training, plan and report speak in: instructions of a cortex-m0plus, m3, m4, m7 or m33."""
+
+
+@dataclass(frozen=True)
 class DataConfig:
     """How recordings become classes and splits; None leaves the choice to the layout."""
 
@@ -124,6 +133,7 @@ class Config:
     training: TrainSettings = field(default_factory=TrainSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     forest: ForestConfig = field(default_factory=ForestConfig)
+    cost: CostConfig = field(default_factory=CostConfig)
     data: DataConfig = field(default_factory=DataConfig)
 
     def to_dict(self) -> dict[str, Any]:

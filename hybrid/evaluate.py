@@ -22,6 +22,7 @@ from hybrid.data import SILENCE, AudioError, Clip, load_clip, load_corpus, open_
 from hybrid.errors import DataError, HybridError, few
 from hybrid.metrics import accuracy
 from hybrid.model_file import Model, load
+from hybrid.summary import UNIT
 from hybrid.windows import Windows, cut
 
 ENGINES = ("c", "interpreter")
@@ -138,7 +139,8 @@ def evaluate(
         "eager": eager,
         "accuracy": _accuracies(windows, found["scores"], labels),
         "cost": {
-            "unit": "MAC",
+            "unit": UNIT,
+            "core": model.plan.core,
             "mean": float(cost.mean()),
             "p95": float(np.percentile(cost, 95)),
             "max_seen": int(cost.max()),

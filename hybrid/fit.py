@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
 from hybrid import footprint, metrics, parity, summary
 from hybrid import report as reports
+from hybrid.budget import Found, Limits, find
 from hybrid.candidates import stage_features
 from hybrid.closures import Closures
 from hybrid.config import Config
@@ -85,12 +86,16 @@ def fit_windows(
     name: str,
     seed: int,
     console: Console,
+    trunk: TrainedTrunk | None = None,
 ) -> Fitted:
-    """Train trunk and forest on windows. Raises HybridError for settings that give no model."""
+    """Train trunk and forest on windows. Raises HybridError for settings that give no model.
+
+    trunk: one that was trained before on the same windows and settings, which only the forest's may differ from.
+    """
     check_settings(config)
     graph = front_end(config)
     with console.phase("trunk"):
-        trunk = train(
+        trunk = trunk or train(
             config, training.pcm, training.truth, validation.pcm, validation.truth, noise, len(labels), seed,
             lambda phase, done, total, _: console.progress(phase, done, total),
         )  # fmt: skip
@@ -102,12 +107,13 @@ def fit_windows(
             graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
             lambda done, total: console.progress("forest stages", done, total),
         )  # fmt: skip
-        plan = Plan(name, labels, graph, forest)
+        core = config.cost.core
+        plan = Plan(name, labels, graph, forest, core)
         maps = window_maps(graph, validation.pcm, wanted)
-        plan = Plan(name, labels, graph, forest.with_margins(_margins(plan, maps, validation.truth, config)))
+        plan = Plan(name, labels, graph, forest.with_margins(_margins(plan, maps, validation.truth, config)), core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
-    return Fitted(plan, Plan(name, labels, graph, last), trunk, offered)
+    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered)
 
 
 def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
@@ -140,7 +146,7 @@ def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, n
 def _margins(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> list[int]:
     values = interpret.feature_values(plan, maps)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(truth), -1))
-    prices = [float(plan.macs(plan.reachable(s + 1))) for s in range(len(plan.forest.stages))]
+    prices = [float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))]
     return choose_margins(scores, truth, np.array(prices), config.forest.exit_loss)
 
 
@@ -157,10 +163,12 @@ def fit(
     preset: str | None = None,
     command: str = "",
     synthetic: bool = False,
+    limits: Limits | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
 
+    limits: search for the best model inside them, see hybrid.budget; else the model as configured.
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
@@ -170,7 +178,13 @@ def fit(
         corpus = loaded.corpus
         splits = {s: cut(*loaded.select(s), corpus.labels, config) for s in ("train", "validation", "test")}
     labels = tuple(corpus.labels)
-    fitted = fit_windows(splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console)
+    budget: dict[str, Any] = {}
+    if limits is None:
+        fitted = fit_windows(splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console)
+    else:
+        found = _fit_within(limits, splits, loaded.noise, labels, config, name, seed, head, console)
+        config, fitted = found.config, found.fitted
+        budget = {"budget": {"limits": asdict(limits), "need": asdict(found.need), "tried": found.tried}}
     plan, other = (fitted.plan, fitted.dense) if head == "trees" else (fitted.dense, fitted.plan)
     if not plan.maps:
         raise HybridError(f"{data}: {NO_SPLIT}: add clips, lower forest.min_leaf, or use --head dense")
@@ -178,7 +192,7 @@ def fit(
     report = {
         "format": 1, "name": name, "created_with": _version(), "command": command, "seed": seed, "preset": preset,
         "synthetic": synthetic, "head": head, "config": config.to_dict(), "data": _describe(loaded, data, config),
-        "learning": _learning(fitted.trunk), "warnings": [],
+        "learning": _learning(fitted.trunk), "warnings": [], **budget,
     }  # fmt: skip
     with replaced_folder(out) as folder:
         report |= _write_and_check(plan, folder, splits, console, compiler)
@@ -195,6 +209,35 @@ def fit(
         save(Model(plan, about), folder)
         reports.write(report, folder)
     return report
+
+
+def _fit_within(
+    limits: Limits,
+    splits: dict[str, Windows],
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    head: str,
+    console: Console,
+) -> Found:
+    """The best model inside limits."""
+    training, validation = splits["train"], splits["validation"]
+
+    def train_one(settings: Config, trunk: TrainedTrunk | None) -> Fitted:
+        return fit_windows(training, validation, noise, labels, settings, name, seed, console, trunk)
+
+    def probe(settings: Config) -> Plan:
+        brief = replace(settings.training, copies=1, teachers=0, epochs=1, quant_epochs=1, min_steps=1)
+        bare = replace(settings, training=brief, forest=replace(settings.forest, rounds=(0,), copies=1))
+        few = training.first_of_each(len(labels))
+        fitted = fit_windows(few, few, [], labels, bare, name, seed, Console())
+        return fitted.plan if head == "trees" else fitted.dense
+
+    # without bases a forest of no trees needs no map, so it would say nothing
+    tells = probe if head == "dense" or config.forest.base else None
+    return find(limits, config, head, train_one, tells, validation, console.say)
 
 
 def check_request(out: Path, config: Config, name: str, head: str, compiler: str | None) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from codegen.plan import C_NAME
+from codegen.prices import PriceError, find_table
 from feature_extractors.cnn.quantise import LOGIT_SCALE
 from hybrid.candidates import check_kinds
 from hybrid.config import Config
@@ -101,6 +102,10 @@ def check_settings(config: Config) -> None:
     if math.frexp(config.forest.unit)[0] != 0.5:
         raise HybridError(f"forest.unit is {config.forest.unit:g}: choose a power of two, such as {1 / 1024:g}")
     check_kinds(config.forest.features)
+    try:
+        find_table(config.cost.core)
+    except PriceError as error:
+        raise HybridError(f"cost.core: {error}") from None
     front_end(config)
     trunk_spec(config)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from codegen.plan import Plan, PlanError
+from codegen.prices import DEFAULT_CORE
 from feature_extractors.graph import Graph, GraphError, make_op, parameters
 from hybrid.errors import HybridError
 from tree_backends.forest import Feature, Forest, ForestError, Stage
@@ -55,6 +56,7 @@ def save(model: Model, folder: Path) -> None:
         "format": FORMAT,
         "name": model.plan.name,
         "labels": list(model.plan.labels),
+        "prices": {"core": model.plan.core, "version": model.plan.table.version},
         "graph": [_map_to_json(item, keep) for item in model.plan.graph],
         "forest": _forest_to_json(model.plan.forest, keep),
         "about": model.about,
@@ -78,7 +80,8 @@ def load(folder: Path) -> Model:
             if name != entry["name"]:
                 raise GraphError(f"maps {name} and {entry['name']} are the same")
         forest = _forest_from_json(document["forest"], arrays)
-        plan = Plan(str(document["name"]), tuple(map(str, document["labels"])), graph, forest)
+        core = str(document.get("prices", {}).get("core", DEFAULT_CORE))
+        plan = Plan(str(document["name"]), tuple(map(str, document["labels"])), graph, forest, core)
         return Model(plan, dict(document["about"]))
     except (GraphError, ForestError, PlanError) as error:
         raise ModelFileError(f"{folder / JSON_NAME}: {error}") from None

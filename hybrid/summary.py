@@ -7,49 +7,76 @@ from typing import Any
 import numpy as np
 
 from codegen.interpret import Results
-from codegen.plan import BYTES, Plan
+from codegen.memory import map_bytes
+from codegen.plan import Plan
 from hybrid.closures import Closures
 from tree_backends.forest import NEVER
 
 FAMILIES = ("front end", "trunk", "affine")
+FOREST = "forest"
+UNIT = "instructions"
 TOP_FEATURES = 30
 
 
 def cost(results: Results) -> dict[str, Any]:
-    """MACs, tiles and node visits per decision."""
+    """Instructions, multiply-accumulates, tiles and node visits per decision."""
     plan, spent = results.plan, results.cost
     computes, _ = results.counts()
     tiles = computes.sum(axis=1)
     counts, edges = np.histogram(spent, bins=min(30, max(1, len(np.unique(spent)))))
     return {
-        "unit": "MAC",
+        "unit": UNIT,
+        "core": plan.core,
+        "table_version": plan.table.version,
         "mean": float(spent.mean()),
         "p50": float(np.percentile(spent, 50)),
         "p95": float(np.percentile(spent, 95)),
         "max_seen": int(spent.max()),
         "static_max": plan.cost_max,
         "static_min": plan.cost_min,
-        "eager": sum(m.grid.size * m.cost.macs for m in plan.maps),
-        "by_family": {f: _family(results, f) for f in FAMILIES},
-        "trunk_and_affine": float(results.macs(("trunk", "affine")).mean()),
+        "eager": float(results.eager_cost.mean()),
+        "by_family": _by_family(results),
+        "mac": _macs(results),
         "tiles": {
             "mean": float(tiles.mean()),
             "p95": float(np.percentile(tiles, 95)),
-            "total": sum(m.grid.size for m in plan.maps),
+            "total": sum(grid.size for grid in plan.grids.values()),
         },
         "node_visits": {"mean": float(results.visits.mean()), "p95": float(np.percentile(results.visits, 95))},
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
 
 
-def _family(results: Results, family: str) -> dict[str, float]:
-    whole = sum(m.grid.size * m.cost.macs for m in results.plan.maps if m.op.family == family)
-    return {"mean": float(np.mean(results.macs((family,)))), "eager": float(whole)}
+def _by_family(results: Results) -> dict[str, dict[str, float]]:
+    """Mean instructions for the tiles of each family of maps, and for stages, nodes and requests: the forest."""
+    plan, found = results.plan, {}
+    for family in FAMILIES:
+        whole = sum(plan.prices.whole[m.name] for m in plan.used if m.op.family == family)
+        found[family] = {"mean": float(np.mean(results.tiles_cost((family,)))), "eager": float(whole)}
+    control = float(results.control.mean())
+    return found | {FOREST: {"mean": control, "eager": control}}
+
+
+def _macs(results: Results) -> dict[str, Any]:
+    """The same decisions in multiply-accumulates, which know no core."""
+    plan, spent = results.plan, results.macs()
+    families = {}
+    for family in FAMILIES:
+        whole = sum(m.grid.size * m.cost.macs for m in plan.used if m.op.family == family)
+        families[family] = {"mean": float(np.mean(results.macs((family,)))), "eager": float(whole)}
+    return {
+        "mean": float(np.mean(spent)),
+        "p95": float(np.percentile(spent, 95)),
+        "eager": float(sum(f["eager"] for f in families.values())),
+        "trunk_and_affine": float(np.mean(results.macs(("trunk", "affine")))),
+        "by_family": families,
+    }
 
 
 def maps(results: Results) -> list[dict[str, Any]]:
     """One row per map of the plan."""
     computes, hits = results.counts()
+    plan = results.plan
     total = max(float(results.cost.sum()), 1.0)
     return [
         {
@@ -57,15 +84,16 @@ def maps(results: Results) -> list[dict[str, Any]]:
             "op": m.op.name,
             "family": m.op.family,
             "shape": list(m.value.shape),
-            "tile": list(m.grid.tile),
-            "tiles": m.grid.size,
-            "mac_per_tile": m.cost.macs,
+            "tile": list(plan.grids[m.name].tile),
+            "tiles": plan.grids[m.name].size,
+            "cost_per_tile": plan.price(m.name),
+            "mac_per_tile": plan.tile_macs(m.name),
             "mean_computed": float(computes[:, i].mean()),
             "mean_hits": float(hits[:, i].mean()),
-            "share_of_cost": float(computes[:, i].sum() * m.cost.macs / total),
-            "bytes": int(np.prod(m.value.shape)) * BYTES[m.value.dtype] + 4 * -(-m.grid.size // 32),
+            "share_of_cost": float(computes[:, i].sum() * plan.price(m.name) / total),
+            "bytes": map_bytes(m),
         }
-        for i, m in enumerate(results.plan.maps)
+        for i, m in enumerate(plan.maps)
     ]
 
 
@@ -84,7 +112,7 @@ def stages(results: Results, truth: np.ndarray) -> list[dict[str, Any]]:
                 "left": float(here.mean()),
                 "accuracy_of_left": float((results.label[here] == truth[here]).mean()) if here.any() else None,
                 "mean_cost": float(results.cost[here].mean()) if here.any() else None,
-                "static_max": int(plan.macs(plan.reachable(number + 1))),
+                "static_max": plan.bound(number + 1),
                 "base": stage.base,
             }
         )
@@ -111,6 +139,7 @@ def features(results: Results, closures: Closures) -> list[dict[str, Any]]:
             "map": f.map,
             "reads_per_decision": float(reads[:, i].mean()),
             "share_of_decisions": float((reads[:, i] > 0).mean()),
+            "closure_cost": closures.instructions(f, results.plan.table),
             "closure_mac": closures.macs(f),
         }
         for i, f in zip(order.tolist(), named, strict=True)

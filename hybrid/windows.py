@@ -25,6 +25,14 @@ class Windows:
     clip_truth: np.ndarray
     names: tuple[str, ...]
 
+    def first_of_each(self, classes: int) -> Windows:
+        """The first window of each class that has one, as clips of their own."""
+        chosen = [int(np.argmax(self.truth == c)) for c in range(classes) if (self.truth == c).any()]
+        truth = self.truth[chosen]
+        return Windows(
+            self.pcm[chosen], truth, np.arange(len(chosen)), truth, tuple(self.names[i] for i in chosen)
+        )
+
     def clip_labels(self, scores: np.ndarray) -> np.ndarray:
         """One label per clip: the best class of the summed scores of its windows. scores: (n, classes)."""
         total = np.zeros((len(self.clip_truth), scores.shape[1]), dtype=np.int64)

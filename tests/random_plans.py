@@ -9,6 +9,7 @@ from codegen.plan import Plan
 from feature_extractors.graph import Graph
 from feature_extractors.ops.affine import Affine
 from feature_extractors.ops.convolution import Conv, Depthwise
+from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import fixed_point
 from feature_extractors.ops.samples import Samples
@@ -122,3 +123,92 @@ def _grow(builder, draw: Draw, maps, features, depth: int, width: int) -> int:
     right = _grow(builder, draw, maps, features, int(draw.rng.integers(0, depth)), width)
     builder.set_node(node, number, int(np.quantile(values, draw.rng.uniform(0.1, 0.9))), left, right)
     return node
+
+
+def _layer(draw: Draw, graph: Graph, name: str, source: str, kernel: int, stride: int, pad: tuple[int, int]) -> None:
+    """Depthwise and pointwise convolution over time, `<name>_dw` and `<name>`."""
+    channels, wide = graph[source].value.shape[2], int(draw.rng.integers(2, 7))
+    common = {"fold_bands": False}
+    depthwise = Depthwise(
+        weights=draw.weights(kernel, 1, channels), stride=(stride, 1), pad=(*pad, 0, 0), group=draw.one(1, channels),
+        dtype=draw.one("int8", "int16"), **draw.scaling(channels, 4e-3), **common,
+    )  # fmt: skip
+    pointwise = Conv(
+        weights=draw.weights(wide, 1, 1, channels), stride=(1, 1), pad=(0, 0, 0, 0), dtype="uint8",
+        group=draw.one(1, wide), **draw.scaling(wide, 8e-3), **common,
+    )  # fmt: skip
+    graph.add(name, pointwise, [graph.add(f"{name}_dw", depthwise, [source])])
+
+
+def _head(draw: Draw, graph: Graph, name: str, source: str, group: int) -> None:
+    """Pools of a map, `<name>_mean` and `<name>_peak`, and three logits from them, `<name>`."""
+    channels, times = graph[source].value.shape[2], graph[source].value.shape[0]
+    parts = int(draw.rng.integers(1, min(3, times) + 1))
+    mean = graph.add(f"{name}_mean", Pool("mean", parts, 1, draw.one(1, channels)), [source])
+    peak = graph.add(f"{name}_peak", Pool("max", 1, 1, draw.one(1, channels)), [source])
+    affine = Affine(
+        weights=(draw.weights(3, parts * channels), draw.weights(3, channels)), shifts=(0, 2), group=group,
+        **draw.scaling(3, 1e-2),
+    )  # fmt: skip
+    graph.add(name, affine, [mean, peak])
+
+
+def deep_graph(draw: Draw) -> Graph:
+    """Frames of samples -> layers with heads at every depth, and the frames' energies: as real models are."""
+    graph, hop = Graph(), draw.one(25, 25, 45)
+    graph.add("pcm", Samples(16000, SAMPLES))
+    channels = int(draw.rng.integers(2, 6))
+    frames = Conv(
+        weights=draw.weights(channels, 40, 1, 1), stride=(hop, 1), pad=(0, 0, 0, 0), dtype="uint8",
+        fold_bands=False, group=draw.one(1, channels), **draw.scaling(channels, 2e-4),
+    )  # fmt: skip
+    below = graph.add("frames", frames, ["pcm"])
+    graph.add("energy", FrameEnergy(draw.one(25, 30), hop), ["pcm"])
+    for depth in range(int(draw.rng.integers(2, 4))):
+        kernel = draw.one(1, 3, 4, 5)
+        pad = draw.one((0, 0), (kernel // 2, kernel // 2), (kernel - 1, 0))
+        _layer(draw, graph, f"d{depth}", below, kernel, draw.one(1, 2), pad)
+        below = f"d{depth}"
+        _head(draw, graph, f"head{depth}", below, draw.one(1, 3))
+    return graph
+
+
+def deep_plan(seed: int) -> tuple[Plan, np.ndarray]:
+    """A plan whose stages begin with heads of rising depth, or with none, and windows int16 (n, SAMPLES)."""
+    draw = Draw(seed)
+    graph, pcm = deep_graph(draw), draw.pcm(16)
+    heads = [m.name for m in graph if m.op.name == "affine"]
+    share = {"energy": 0.5, "pcm": 0.0}
+    read = [*heads, *(m.name for m in graph if draw.rng.random() < share.get(m.name, 0.15))]
+    features = sorted({Feature(n, tuple(int(i) for i in at)) for n in read for at in np.ndindex(graph[n].value.shape)})
+    maps = interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), sorted(set(read)))
+    builder = ForestBuilder(3, features, 1 / 1024)
+    for head in heads:
+        for tree in range(int(draw.rng.integers(1, 4))):
+            builder.tree(_grow(builder, draw, maps, features, int(draw.rng.integers(1, 4)), 1), tree % 3)
+        builder.stage(draw.one(head, head, None), 1)
+    plan = Plan("deep", ("a", "b", "c"), graph, builder.finish(draw.rng.normal(size=3)))
+    margins = [*np.quantile(interpret.run(plan, pcm).margin, np.linspace(0.7, 0.4, len(heads) - 1)).astype(int), 0]
+    return Plan(plan.name, plan.labels, graph, plan.forest.with_margins(margins)), pcm
+
+
+def staged_plan() -> Plan:
+    """Three stages: a head, a tree on a map of its own, and a deeper head."""
+    draw, graph = Draw(0), Graph()
+    graph.add("pcm", Samples(16000, 40))
+    common = {"stride": (1, 1), "pad": (1, 1, 0, 0), "dtype": "int16", "fold_bands": False, "group": 1}
+    cut = {**common, "stride": (10, 1), "pad": (0, 0, 0, 0)}
+    graph.add("frames", Conv(weights=draw.weights(2, 10, 1, 1), **draw.scaling(2, 1e-3), **cut), ["pcm"])
+    graph.add("side", Conv(weights=draw.weights(1, 10, 1, 1), **draw.scaling(1, 1e-3), **cut), ["pcm"])
+    for name, below in (("one", "frames"), ("two", "one")):
+        graph.add(name, Conv(weights=draw.weights(2, 3, 1, 2), **draw.scaling(2, 1e-3), **common), [below])
+        graph.add(f"pool_{name}", Pool("max", 1, 1, 1), [name])
+        head = Affine(weights=(draw.weights(2, 2),), shifts=(0,), group=1, **draw.scaling(2, 1e-2))
+        graph.add(f"head_{name}", head, [f"pool_{name}"])
+    builder = ForestBuilder(2, [Feature("head_one", (0, 0, 0)), Feature("side", (2, 0, 0))], 0.01)
+    for number, base in ((0, "head_one"), (1, None), (1, "head_two")):
+        node = builder.node()
+        builder.set_node(node, number, 0, builder.leaf(-1.0), builder.leaf(1.0))
+        builder.tree(node, 0)
+        builder.stage(base)
+    return Plan("staged", ("a", "b"), graph, builder.finish())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,15 @@ from tree_backends.forest import VECTOR, Forest
 
 @dataclass(frozen=True)
 class StageRun:
-    """One stage over a batch. scores: int64 (n, classes) after the stage; reads: int32 (n, features); visits: (n,)."""
+    """One stage over a batch. scores: int64 (n, classes) after the stage; reads: int32 (n, features); visits: (n,).
+
+    node_visits: int64 (nodes,), how often the batch passed each node.
+    """
 
     scores: np.ndarray
     reads: np.ndarray
     visits: np.ndarray
+    node_visits: np.ndarray
 
 
 def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray | None, before: np.ndarray) -> StageRun:
@@ -31,10 +35,11 @@ def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray |
     if base is not None:
         scores += base.astype(np.int64) << chosen.base_shift
     reads = np.zeros((n, len(forest.features)), dtype=np.int32)
+    passed = np.zeros(forest.nodes, dtype=np.int64)
     roots = forest.tree_root[chosen.first : chosen.last]
     if not len(roots):
-        return StageRun(scores, reads, np.zeros(n, dtype=np.int64))
-    leaf = _walk(forest, np.tile(roots, (n, 1)), values, reads)
+        return StageRun(scores, reads, np.zeros(n, dtype=np.int64), passed)
+    leaf = _walk(forest, np.tile(roots, (n, 1)), values, reads, passed)
     gained = forest.leaf_scores[leaf].astype(np.int64)
     classes = forest.tree_class[chosen.first : chosen.last]
     if classes[0] == VECTOR:
@@ -42,16 +47,19 @@ def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray |
     else:
         for cls in np.unique(classes):
             scores[:, cls] += gained[:, classes == cls, 0].sum(axis=1)
-    return StageRun(scores, reads, reads.sum(axis=1, dtype=np.int64))
+    return StageRun(scores, reads, reads.sum(axis=1, dtype=np.int64), passed)
 
 
-def _walk(forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray) -> np.ndarray:
-    """Leaf numbers (n, trees) from starting nodes `at`; counts feature reads."""
+def _walk(
+    forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray, passed: np.ndarray
+) -> np.ndarray:
+    """Leaf numbers (n, trees) from starting nodes `at`; counts feature reads and nodes passed."""
     rows = np.broadcast_to(np.arange(len(values))[:, None], at.shape)
     while (inner := at >= 0).any():
         node, row = at[inner], rows[inner]
         feature = forest.node_feature[node]
         np.add.at(reads, (row, feature), 1)
+        passed += np.bincount(node, minlength=forest.nodes)
         left = values[row, feature] <= forest.node_threshold[node]
         at = at.copy()
         at[inner] = np.where(left, forest.node_left[node], forest.node_right[node])
@@ -66,7 +74,10 @@ def margin(scores: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Decisions:
-    """label, stage, margin, visits: (n,); scores: (n, classes); reads: (n, features) over the stages entered."""
+    """label, stage, margin, visits: (n,); scores: (n, classes); reads: (n, features) over the stages entered.
+
+    node_visits: int64 (nodes,), how often the batch passed each node.
+    """
 
     label: np.ndarray
     stage: np.ndarray
@@ -74,6 +85,7 @@ class Decisions:
     scores: np.ndarray
     visits: np.ndarray
     reads: np.ndarray
+    node_visits: np.ndarray
 
 
 def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]) -> Decisions:
@@ -85,6 +97,7 @@ def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]
     scores = np.tile(forest.bias.astype(np.int64), (n, 1))
     visits, stage_of = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     reads = np.zeros((n, len(forest.features)), dtype=np.int32)
+    passed = np.zeros(forest.nodes, dtype=np.int64)
     active = np.arange(n)
     for number, stage in enumerate(forest.stages):
         logits = base(stage.base)[active] if stage.base else None
@@ -92,10 +105,46 @@ def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]
         scores[active], stage_of[active] = run.scores, number
         visits[active] += run.visits
         reads[active] += run.reads
+        passed += run.node_visits
         active = active[margin(run.scores) < stage.margin]
         if not len(active):
             break
-    return Decisions(scores.argmax(axis=1), stage_of, margin(scores), scores, visits, reads)
+    return Decisions(scores.argmax(axis=1), stage_of, margin(scores), scores, visits, reads, passed)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which decisions a node divides: rows, their numbers; left, bool, which of them go left."""
+
+    tree: int
+    node: int
+    rows: np.ndarray
+    left: np.ndarray
+
+
+def splits(forest: Forest, values: np.ndarray, stage: np.ndarray) -> Iterator[Split]:
+    """Every node of every tree with the decisions that pass it, a parent before its children.
+
+    values: integer (n, features); stage: (n,) stage after which each decision left. Nodes that none passes come too.
+    """
+    for number, chosen in enumerate(forest.stages):
+        entered = np.flatnonzero(stage >= number)
+        for tree in range(chosen.first, chosen.last):
+            stack = [(int(forest.tree_root[tree]), entered)]
+            while stack:
+                node, rows = stack.pop()
+                if node < 0:
+                    continue
+                left = values[rows, forest.node_feature[node]] <= forest.node_threshold[node]
+                yield Split(tree, node, rows, left)
+                stack += [(int(forest.node_right[node]), rows[~left]), (int(forest.node_left[node]), rows[left])]
+
+
+def leaves(forest: Forest, values: np.ndarray, tree: int) -> np.ndarray:
+    """The leaf that each row reaches in one tree, int64 (n,)."""
+    unused = np.zeros((len(values), len(forest.features)), dtype=np.int32)
+    start = np.full((len(values), 1), forest.tree_root[tree])
+    return _walk(forest, start, values, unused, np.zeros(forest.nodes, dtype=np.int64))[:, 0]
 
 
 def stage_scores(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]) -> np.ndarray:

@@ -9,9 +9,16 @@ import numpy as np
 
 from codegen.cwriter import CWriter
 from codegen.emit.base import Emitter, emits
-from codegen.emit.convolution import SUFFIX
 from feature_extractors.graph import FeatureMap
 from feature_extractors.ops.affine import Affine
+from feature_extractors.ops.base import SUFFIX
+
+
+def swapped(matrix: np.ndarray) -> np.ndarray:
+    """Rows with the second and third of each complete four elements in each other's place: see hyb_affine.h."""
+    result, fours = matrix.copy(), matrix.shape[1] // 4 * 4
+    result[:, 1:fours:4], result[:, 2:fours:4] = matrix[:, 2:fours:4], matrix[:, 1:fours:4]
+    return result
 
 
 @emits
@@ -21,8 +28,8 @@ class _Affine(Emitter):
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         op = item.op
         assert isinstance(op, Affine)
-        for number, matrix in enumerate(op.weights):
-            out.table(f"{name}_weights{number}", matrix)
+        for number, (matrix, source) in enumerate(zip(op.weights, sources, strict=True)):
+            out.table(f"{name}_weights{number}", swapped(matrix) if source.value.dtype == "int16" else matrix)
         out.table(f"{name}_bias", op.bias)
         out.table(f"{name}_multiplier", op.multiplier)
         out.table(f"{name}_shift", op.shift.astype(np.uint8))

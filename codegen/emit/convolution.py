@@ -1,7 +1,8 @@
-"""Prints standard and depthwise convolutions: weights, requantisation and geometry as one const struct."""
+"""Prints standard and depthwise convolutions: packed weights, requantisation and geometry as one const struct."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,48 +11,85 @@ import numpy as np
 from codegen.cwriter import CWriter
 from codegen.emit.base import Emitter, emits
 from feature_extractors.graph import FeatureMap
-from feature_extractors.ops.base import DTYPES
+from feature_extractors.ops.base import SUFFIX
 from feature_extractors.ops.convolution import Conv, Depthwise, fold
 
-SUFFIX = {"uint8": "u8", "int8": "s8", "int16": "s16"}
+HIGH_WORD = 33
+"""From this shift on the high word of the requantisation's product is enough; tables hold shifts less this."""
+BLOCK, BLOCK_TAPS = 4, 256
+"""Positions that a convolution computes together, and the longest window for which scratch may hold that many."""
+
+
+def up4(n: int) -> int:
+    """`n` rounded up to a multiple of 4."""
+    return -(-n // 4) * 4
 
 
 class _Convolution(Emitter):
+    scratch: ClassVar[str] = ""
+    """The kernel's argument for it, with its comma."""
+
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         op = item.op
         assert isinstance(op, Conv | Depthwise)
-        out.table(f"{name}_weights", op.weights)
-        out.table(f"{name}_bias", op.bias)
-        out.table(f"{name}_multiplier", op.multiplier)
-        out.table(f"{name}_shift", op.shift.astype(np.uint8))
+        high = int(op.shift.min()) >= HIGH_WORD
+        out.line("HYB_ALIGNED")
+        out.table(f"{name}_weights", self.packed(item))
+        shift = (op.shift - HIGH_WORD if high else op.shift).astype(np.uint8)
+        for table, values in (("bias", op.bias), ("multiplier", op.multiplier), ("shift", shift)):
+            out.table(f"{name}_{table}", np.pad(values, (0, up4(len(values)) - len(values))))
         times, bands, channels = fold(sources[0].value.shape, op.fold_bands)
-        lo, hi = DTYPES[op.dtype]
         geometry = (times, bands, channels, *item.value.shape[1:], *op.kernel, *op.stride, op.pad[0], op.pad[2])
-        with out.block(f"static const hyb_conv {name}_conv =", "};"):
+        with out.block(f"static const hyb_layer {name}_layer =", "};"):
             out.line(f"{name}_weights, {name}_bias, {name}_multiplier, {name}_shift,")
-            out.line(f"{', '.join(map(str, geometry))}, {lo}, {hi}")
+            out.line(f"{', '.join(map(str, (*geometry, *self.window(item), int(high))))}")
 
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
-        kernel = f"hyb_{self.op}_{SUFFIX[sources[0].value.dtype]}"
-        store = f"hyb_store_{SUFFIX[item.value.dtype]}"
+        kernel = f"hyb_{self.op}_{SUFFIX[sources[0].value.dtype]}_{SUFFIX[item.value.dtype]}"
         return [
-            "for (int32_t t = t0; t < t1; t++) {",
-            "  for (int32_t b = b0; b < b1; b++) {",
-            f"    {kernel}(&{name}_conv, in0, t, b, c0, c1, (int32_t *)scratch);",
-            f"    {store}(&{name}_conv, (const int32_t *)scratch, t, b, c0, c1, out);",
-            "  }",
-            "}",
+            "const hyb_box box = {t0, t1, b0, b1, c0, c1};",
+            f"{kernel}(&{name}_layer, in0, &box, {self.scratch}out);",
         ]
 
-    def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:
-        return 4 * item.value.shape[2]
+    @abstractmethod
+    def packed(self, item: FeatureMap) -> np.ndarray:
+        """The weights in the order in which the kernel reads them, int8."""
+
+    @abstractmethod
+    def window(self, item: FeatureMap) -> tuple[int, int]:
+        """Weights of a channel, zeros included, and positions computed together."""
 
 
 @emits
 class _Standard(_Convolution):
     op: ClassVar[str] = "conv"
+    scratch: ClassVar[str] = "scratch, "
+
+    def packed(self, item: FeatureMap) -> np.ndarray:
+        assert isinstance(item.op, Conv)
+        channels, (taps, _) = len(item.op.weights), self.window(item)
+        rows = item.op.weights.reshape(channels, -1)
+        rows = np.pad(rows, ((0, up4(channels) - channels), (0, taps - rows.shape[1])))
+        return rows.reshape(-1, 2, taps).transpose(0, 2, 1)
+
+    def window(self, item: FeatureMap) -> tuple[int, int]:
+        assert isinstance(item.op, Conv)
+        taps, positions = up4(int(np.prod(item.op.weights.shape[1:]))), item.value.shape[0] * item.value.shape[1]
+        return taps, BLOCK if taps <= BLOCK_TAPS and positions >= BLOCK else 1
+
+    def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:
+        taps, block = self.window(item)
+        windows = 1 + (block if block > 1 else 0)
+        return 4 * (up4(item.value.shape[2]) + 4) + 2 * taps * windows
 
 
 @emits
 class _Depthwise(_Convolution):
     op: ClassVar[str] = "depthwise"
+
+    def packed(self, item: FeatureMap) -> np.ndarray:
+        assert isinstance(item.op, Depthwise)
+        return item.op.weights
+
+    def window(self, item: FeatureMap) -> tuple[int, int]:
+        return 0, 1

@@ -28,11 +28,13 @@ class _LogMel(Emitter):
         out.table(f"{name}_weights", op.weights if len(op.weights) else np.zeros(1, np.uint16))
         out.table(f"{name}_offsets", op.offsets)
         with out.block(f"static const hyb_mel {name}_mel =", "};"):
-            out.line(f"{{{name}_window, {name}_twiddles, {op.frame}}},")
+            out.line(f"{{{name}_window, {name}_twiddles}},")
             out.line(f"{name}_edges, {name}_weights, {name}_offsets, {op.hop}, {op.bands}, {op.hi}")
 
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
-        return [f"hyb_log_mel(&{name}_mel, in0, t0, t1, out, (uint32_t *)scratch);"]
+        assert isinstance(item.op, LogMel)
+        # The frame length is written out, not read from the table: compilers then know every distance in the FFT.
+        return [f"hyb_log_mel(&{name}_mel, {item.op.frame}, in0, t0, t1, out, (uint32_t *)scratch);"]
 
     def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:
         assert isinstance(item.op, LogMel)

@@ -1,6 +1,8 @@
 """Prints a plan as one C header: a function per map computes one tile, so size grows with maps and nodes, not tiles.
 
-interface.py prints what a user sees, maps.py the feature maps, forest.py trees and decision, entry.py what users call.
+interface.py prints what a user sees, arena.py the memory of maps, maps.py the feature maps, stages.py what a stage
+computes beforehand, forest.py trees and decision, stream.py what a stream needs, entry.py what users call, stats.py
+the counters of HYB_STATS.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from codegen.header.entry import entry_points
 from codegen.header.forest import decide, features, forest
 from codegen.header.interface import HEADER, RUNTIME_API, head, interface
 from codegen.header.maps import axis_range, map_functions
+from codegen.header.stages import stage_maps
+from codegen.header.stats import stats_functions
 from codegen.header.writing import Writing, c_string
 from codegen.plan import Plan
 
@@ -33,8 +37,10 @@ def _implementation(w: Writing) -> None:
         out.lines([f"{c_string(label)}," for label in plan.labels])
     for item in plan.maps:
         map_functions(w, item)
+    stage_maps(w)
     features(w)
     forest(w)
     decide(w)
     entry_points(w)
+    stats_functions(w)
     out.lines(["#endif", "#endif"])

@@ -1,13 +1,19 @@
-"""What every part of the header printer shares: the plan, the text so far, and names."""
+"""What every part of the header printer shares: the plan, the text so far, names, and where things lie."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
-from codegen.cwriter import CWriter
+from codegen import memory
+from codegen.cwriter import CWriter, c_string
 from codegen.emit.base import EMITTERS, Emitter
 from codegen.plan import Plan
+from codegen.streaming import StreamPlan, can_stream
 from feature_extractors.graph import FeatureMap
+
+__all__ = ["Writing", "c_string"]
 
 
 class Writing:
@@ -22,6 +28,50 @@ class Writing:
         """Number of each map in the C."""
         return {m.name: i for i, m in enumerate(self.plan.maps)}
 
+    @cached_property
+    def stream(self) -> StreamPlan | None:
+        """How the plan streams, if it can."""
+        return can_stream(self.plan)
+
+    @cached_property
+    def layout(self) -> memory.Layout:
+        """Where maps and scratch lie in the context of a model that decides windows."""
+        return memory.place(memory.blocks(self.plan.maps, self.plan.steps, self.plan.scheduled, self._scratch, {}))
+
+    def stream_layout(self, how: StreamPlan) -> memory.Layout:
+        """Where they lie in the context of a model that streams."""
+        fixed = {*self.plan.scheduled, *how.readers}
+        return memory.place(memory.blocks(self.plan.maps, how.steps, fixed, self._scratch, how.always))
+
+    @cached_property
+    def _scratch(self) -> dict[str, int]:
+        return {m.name: self.emitter(m).scratch_bytes(m, self.sources(m)) for m in self.plan.maps}
+
+    def reads_frames(self, name: str) -> bool:
+        """Whether a map is computed at push where the model streams."""
+        return self.stream is not None and name in self.stream.readers
+
+    def has_gap(self, name: str) -> bool:
+        """Whether a map may be computed in part where the model streams."""
+        return self.stream is not None and name in self.stream.gaps
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Lines that only a build that streams has; `#else` may follow inside."""
+        self.out.line(f"#ifdef {self.P}_STREAM")
+        yield
+        self.out.line("#endif")
+
+    def buffer(self, name: str) -> str:
+        """C expression: the elements of a map, or the window's samples."""
+        if name == self.plan.source.name:
+            return "ctx->pcm"
+        return f"{self.p}_{name}_at(ctx)" if self.reads_frames(name) else f"ctx->memory.{name}_map.x"
+
+    def memo(self, name: str) -> str:
+        """C expression: the memo bits of a map on demand."""
+        return f"ctx->memo.{name}_map"
+
     def sources(self, item: FeatureMap) -> list[FeatureMap]:
         """The maps that a map is computed from."""
         return [self.plan.graph[i] for i in item.inputs]
@@ -29,9 +79,3 @@ class Writing:
     def emitter(self, item: FeatureMap) -> Emitter:
         """What prints the map's op."""
         return EMITTERS[item.op.name]
-
-
-def c_string(text: str) -> str:
-    """A C string literal of the UTF-8 bytes of `text`, with nothing that a compiler could read otherwise."""
-    plain = {chr(c) for c in range(32, 127)} - set('"\\?')
-    return '"' + "".join(ch if ch in plain else "".join(f"\\{b:03o}" for b in ch.encode()) for ch in text) + '"'

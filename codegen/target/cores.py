@@ -31,7 +31,9 @@ class Core:
     @property
     def zig_flags(self) -> tuple[str, ...]:
         """What `zig cc` needs to know."""
-        return ("-target", "thumb-freestanding-eabi", f"-mcpu={self.name.replace('-', '_')}")
+        # clang takes an M33 to lack its optional DSP extension, gcc takes it to have it: as the core here says
+        dsp = "+dsp" if self.dsp and self.architecture == "v8-m.main" else ""
+        return ("-target", "thumb-freestanding-eabi", f"-mcpu={self.name.replace('-', '_')}{dsp}")
 
 
 CORES = {

@@ -18,14 +18,17 @@ FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections")
 FLASH, FLASH_BYTES = 0x0800_0000, 0x0100_0000
 RAM, RAM_BYTES = 0x2000_0000, 0x0100_0000
 
+# C has nothing to unwind: the tables for it, which clang and compiler-rt bring, are left out.
+NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 LINKER_SCRIPT = f"""\
 MEMORY {{ FLASH (rx) : ORIGIN = {FLASH:#x}, LENGTH = {FLASH_BYTES:#x}
           RAM (rw) : ORIGIN = {RAM:#x}, LENGTH = {RAM_BYTES:#x} }}
 SECTIONS {{
-  .text : {{ KEEP(*(.entry*)) *(.text*) *(.rodata*) }} > FLASH
-  .ARM.exidx : {{ *(.ARM.exidx*) }} > FLASH
+  .text : {{ KEEP(*(.entry*)) *(.text*) }} > FLASH
+  .rodata : {{ *(.rodata*) }} > FLASH
   .data : {{ *(.data*) }} > RAM
   .bss (NOLOAD) : {{ *(.bss*) *(COMMON) }} > RAM
+  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) }}
 }}
 """
 
@@ -47,7 +50,7 @@ def command(core: Core, compiler: str) -> list[str]:
     """The compiler with the flags that choose the core."""
     if compiler == GCC:
         return [GCC, *core.gcc_flags]
-    return [sys.executable, "-m", "ziglang", "cc", *core.zig_flags]
+    return [sys.executable, "-m", "ziglang", "cc", *core.zig_flags, *NO_UNWINDING]
 
 
 def link(
@@ -57,18 +60,20 @@ def link(
     compiler: str | None = None,
     flags: Sequence[str] = FLAGS,
     includes: Sequence[Path] = (),
+    script: str = LINKER_SCRIPT,
 ) -> str:
     """Compile and link C sources for an emulated core; what must be kept stands in sections `.entry*`.
 
-    Writes the ELF file `target` and returns the compiler used. Raises TargetError with its first error.
+    script: text of the linker script. Writes the ELF file `target` and returns the compiler used. Raises TargetError
+    with its first error.
     """
     chosen = find_cross(compiler)
-    script = target.with_suffix(".ld")
-    script.write_text(LINKER_SCRIPT, encoding="utf-8")
+    layout = target.with_suffix(".ld")
+    layout.write_text(script, encoding="utf-8")
     # without a dynamic section or start-up files: the emulator loads segments and calls functions
     own = ("-nostartfiles",) if chosen == GCC else ()
     paths = [f"-I{folder}" for folder in includes]
-    run = [*command(core, chosen), *flags, *own, *paths, "-Wl,--gc-sections", "-T", str(script)]
+    run = [*command(core, chosen), *flags, *own, *paths, "-Wl,--gc-sections", "-T", str(layout)]
     done = subprocess.run([*run, "-o", str(target), *map(str, sources)], capture_output=True, text=True, check=False)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr.strip()[-400:]]

@@ -15,7 +15,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from feature_extractors.ops.base import DTYPES, Cost, Op, OpError, Value, check_array, check_int, register
+from feature_extractors.ops.base import (
+    DTYPES,
+    SUFFIX,
+    Cost,
+    Op,
+    OpError,
+    Value,
+    check_array,
+    check_int,
+    parts,
+    register,
+)
 from feature_extractors.ops.requant import ACC_LIMIT, check_requant, requantise
 from feature_extractors.tiles import All, Box, Rule, Shape
 
@@ -75,6 +86,21 @@ class Affine(Op):
         elements = sum(m.shape[1] for m in self.weights)
         read = sum(m.shape[1] * (2 if v.dtype == "int16" else 1) for m, v in zip(self.weights, inputs, strict=True))
         return Cost(elements * self.group, elements * self.group + read)
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        rows = box[2][1] - box[2][0]
+        total = parts("affine", calls=1, rows=rows)
+        for matrix, value in zip(self.weights, inputs, strict=True):
+            size = matrix.shape[1]
+            dot = parts(
+                f"dot_{SUFFIX[value.dtype]}",
+                calls=rows,
+                eights=rows * (size // 8),
+                fours=rows * (size // 4 % 2),
+                ones=rows * (size % 4),
+            )
+            total = {part: total.get(part, 0) + dot.get(part, 0) for part in total | dot}
+        return total
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         first, last = box[2]

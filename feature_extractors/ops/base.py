@@ -86,6 +86,13 @@ class Op(ABC):
         """Worst-case price of one full tile."""
 
     @abstractmethod
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        """What the op's kernel does to compute an output box: how often each of its parts runs, "kernel.part" -> count.
+
+        A core's price table (codegen.prices) says how many instructions one of each takes at most.
+        """
+
+    @abstractmethod
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         """Reference evaluation of an output box.
 
@@ -93,6 +100,15 @@ class Op(ABC):
         box: the output elements wanted. values: the `Value` of each input.
         Returns an integer array (n, *box lengths), inside the range that `out` states.
         """
+
+
+def parts(kernel: str, **counts: int) -> dict[str, int]:
+    """The work of one kernel: counts of its parts under names of the form "kernel.part"."""
+    return {f"{kernel}.{part}": int(count) for part, count in counts.items()}
+
+
+SUFFIX = {"uint8": "u8", "int8": "s8", "int16": "s16"}
+"""How names of kernels end, by element type."""
 
 
 REGISTRY: dict[str, type[Op]] = {}

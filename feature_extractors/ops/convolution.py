@@ -10,22 +10,43 @@ the bias is int32. A ReLU is the lower clamp at 0 (dtype uint8); linear outputs 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from feature_extractors.ops.base import DTYPES, Cost, Op, OpError, Value, check_array, check_int, register
+from feature_extractors.ops.base import (
+    DTYPES,
+    SUFFIX,
+    Cost,
+    Op,
+    OpError,
+    Value,
+    check_array,
+    check_int,
+    parts,
+    register,
+)
 from feature_extractors.ops.requant import check_accumulator, check_requant, requantise
 from feature_extractors.tiles import BAND, CHANNEL, TIME, All, Box, Rule, Shape, Sliding
 
 MAX_KERNEL = 64
+HIGH_WORD = 33
+"""From this shift on the high word of the requantisation's product is enough."""
+BLOCK, BLOCK_TAPS = 4, 256
+"""Positions that a kernel computes together, and the longest window for which it does."""
 
 
 def fold(shape: Shape, fold_bands: bool) -> Shape:
     """The shape that a convolution sees."""
     return (shape[0], 1, shape[1] * shape[2]) if fold_bands else shape
+
+
+def up4(n: int) -> int:
+    """`n` rounded up to a multiple of 4."""
+    return -(-n // 4) * 4
 
 
 def output_length(size: int, kernel: int, stride: int, pad: tuple[int, int]) -> int:
@@ -96,6 +117,28 @@ class _Windowed(Op):
             return ((in_time, channel_rule, All()),)
         return ((in_time, Sliding(BAND, sb, -self.pad[2], kb), channel_rule),)
 
+    def _windows(self, inputs: Sequence[Value], box: Box) -> dict[tuple[int, int], int]:
+        """(kernel rows, kernel columns) inside the input -> positions of the box whose window has so many."""
+        shape = fold(inputs[0].shape, self.fold_bands)
+        rows, columns = (
+            Counter(min(size - at, kernel) - max(-at, 0) for at in range(a * stride - pad, b * stride - pad, stride))
+            for (a, b), stride, pad, kernel, size in zip(
+                box[:2], self.stride, (self.pad[0], self.pad[2]), self.kernel, shape[:2], strict=True
+            )
+        )
+        return {(r, c): m * n for r, m in rows.items() for c, n in columns.items()}
+
+    def _store_work(self, channels: int, positions: int) -> dict[str, int]:
+        """Requantised outputs: four at a time, or one by one where the high word of the product is not enough."""
+        fast = int(self.shift.min()) >= HIGH_WORD
+        return parts(
+            "store",
+            calls=positions,
+            fours=positions * (channels // 4) if fast else 0,
+            ones=positions * (channels % 4) if fast else 0,
+            slow=0 if fast else positions * channels,
+        )
+
     def _finish(self, acc: np.ndarray, first: int, last: int) -> np.ndarray:
         acc = acc + self.bias[first:last]
         return requantise(acc, self.multiplier[first:last], self.shift[first:last], *DTYPES[self.dtype])
@@ -152,6 +195,47 @@ class Conv(_Windowed):
         element = 2 if inputs[0].dtype == "int16" else 1
         return Cost(fan_in * self.group, fan_in * (self.group + element))
 
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        (times, bands, channels), (first, last) = (b - a for a, b in box), box[2]
+        windows, taps = self._windows(inputs, box), up4(int(np.prod(self.weights.shape[1:])))
+        together = bands == self._positions(fold(inputs[0].shape, self.fold_bands))[1] and taps <= BLOCK_TAPS
+        blocks = times * bands // BLOCK if together and int(self.shift.min()) >= HIGH_WORD else 0
+        alone = times * bands - BLOCK * blocks
+        twos, fours, pairs = -(-last // 2) - first // 2, -(-last // 4) - first // 4, -(-(last - first // 4 * 4) // 2)
+        return (
+            parts(
+                "conv",
+                calls=1,
+                blocks=blocks,
+                beside=blocks * BLOCK * taps,
+                block_twos=blocks * twos,
+                block_taps=blocks * twos * taps,
+                block_outputs=blocks * channels,
+                positions=alone,
+                fours=alone * fours,
+                four_taps=alone * fours * taps,
+                pairs=alone * pairs,
+                pair_taps=alone * pairs * taps,
+            )
+            | self._gather_work(inputs, windows, taps)
+            | self._store_work(channels, alone)
+        )
+
+    def _gather_work(self, inputs: Sequence[Value], windows: dict[tuple[int, int], int], taps: int) -> dict[str, int]:
+        """Windows copied: runs of memory in each, elements four at a time and one by one, and what padding clears."""
+        bands, depth = fold(inputs[0].shape, self.fold_bands)[1:]
+        runs = fours = ones = cleared = 0
+        for (rows, columns), count in windows.items():
+            width, lines = columns * depth, rows
+            cleared += count * taps if lines * width != taps else 0
+            if columns == self.kernel[1] == bands:
+                width, lines = width * lines, 1
+            runs += count * lines
+            fours += count * lines * (width // 4)
+            ones += count * lines * (width % 4)
+        kernel = f"gather_{SUFFIX[inputs[0].dtype]}"
+        return parts(kernel, calls=sum(windows.values()), runs=runs, fours=fours, ones=ones, cleared=cleared)
+
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         x = _folded(inputs[0], self.fold_bands)
         first, last = box[2]
@@ -195,6 +279,38 @@ class Depthwise(_Windowed):
         taps = int(np.prod(self.weights.shape[:2]))
         element = 2 if inputs[0].dtype == "int16" else 1
         return Cost(taps * self.group, taps * self.group * (1 + element))
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        channels, passes = box[2][1] - box[2][0], [0, 0, 0, 0]
+        rows_of, rest = [0, 0, 0, 0], 0
+        for (rows, columns), count in self._windows(inputs, box).items():
+            if self.kernel[1] == 1 and fold(inputs[0].shape, self.fold_bands)[1] == 1:
+                rows, columns, left = rows // 3, 3, rows % 3
+                passes[left] += count
+                rest += count * left
+            rows_of[columns if columns <= 3 else 1] += count * rows * (1 if columns <= 3 else columns)
+            passes[3] += count * rows * (columns // 3)
+            passes[columns % 3] += count * rows
+        positions = (box[0][1] - box[0][0]) * (box[1][1] - box[1][0])
+        fast = int(self.shift.min()) >= HIGH_WORD
+        fours = channels // 4 if fast else 0
+        ones = channels - 4 * fours
+        work = parts(
+            f"depthwise_{SUFFIX[inputs[0].dtype]}",
+            calls=1,
+            positions=positions,
+            fours=positions * fours,
+            four_threes=rows_of[3] * fours,
+            four_twos=rows_of[2] * fours,
+            four_ones=rows_of[1] * fours,
+            four_rest=rest * fours,
+            passes=sum(passes[1:]),
+            passes_alone=sum(passes[1:]) if ones else 0,
+        )
+        for what, count in (("alone", ones), ("any", channels)):
+            runs = {f"{n}_taps_{what}": passes[n] * count for n in (1, 2, 3)}
+            work |= parts(f"depthwise_{SUFFIX[inputs[0].dtype]}", **{f"stores_{what}": positions * count}, **runs)
+        return work | self._store_work(ones, positions if ones else 0)
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         x = _folded(inputs[0], self.fold_bands)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from feature_extractors.ops.base import DTYPES, Cost, Op, OpError, Value, check_array, check_int, register
+from feature_extractors.ops.base import DTYPES, Cost, Op, OpError, Value, check_array, check_int, parts, register
 from feature_extractors.ops.requant import check_accumulator, check_requant, fixed_point, requantise
 from feature_extractors.tiles import CHANNEL, TIME, All, Box, Rule, Shape, Sliding
 
@@ -71,6 +71,11 @@ class Dct(Op):
     def cost(self, inputs: Sequence[Value]) -> Cost:
         size = self.weights.size
         return Cost(size, 2 * self.weights.shape[1] + 2 * size + 8 * self.weights.shape[0])
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        frames, (outputs, bands) = box[0][1] - box[0][0], self.weights.shape
+        rows = frames * outputs
+        return parts("dct", calls=1, frames=frames, rows=rows, fours=rows * (bands // 4), ones=rows * (bands % 4))
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         (t0, t1), (k0, k1), _ = box

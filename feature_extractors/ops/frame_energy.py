@@ -10,7 +10,7 @@ import numpy as np
 
 from feature_extractors.fixed_log2 import Q, log2_q15
 from feature_extractors.mel import OUT_BITS
-from feature_extractors.ops.base import Cost, Op, Value, register
+from feature_extractors.ops.base import Cost, Op, Value, parts, register
 from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
 from feature_extractors.tiles import Box, Rule, Shape
 
@@ -41,6 +41,11 @@ class FrameEnergy(Op):
 
     def cost(self, inputs: Sequence[Value]) -> Cost:
         return Cost(self.frame + 1, 2 * self.frame)
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        frames = box[0][1] - box[0][0]
+        eights, pairs = frames * (self.frame // 8), frames * (self.frame // 2 % 4)
+        return parts("frame_energy", calls=1, frames=frames, eights=eights, pairs=pairs)
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         return map_frames(inputs, box, self.frame, self.hop, _energies)[..., None]

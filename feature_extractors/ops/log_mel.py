@@ -17,8 +17,8 @@ import numpy as np
 
 from feature_extractors import fixed_fft
 from feature_extractors.fixed_log2 import Q, log2_q15
-from feature_extractors.mel import OUT_BITS, WEIGHT_BITS, dense, mel_sums, mel_tables
-from feature_extractors.ops.base import Cost, Op, OpError, Value, check_array, check_int, register
+from feature_extractors.mel import FLOOR, OUT_BITS, WEIGHT_BITS, dense, mel_sums, mel_tables
+from feature_extractors.ops.base import Cost, Op, OpError, Value, check_array, check_int, parts, register
 from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
 from feature_extractors.tiles import Box, Rule, Shape
 
@@ -83,10 +83,14 @@ class LogMel(Op):
 
         Bytes: the samples and every table once.
         """
-        passes = sum(table.size * 2 for table in fixed_fft.twiddles(self.frame))
-        tables = self.frame + passes + 2 * fixed_fft.split_twiddles(self.frame).size
+        tables = self.frame + fixed_fft.packed_twiddles(self.frame).nbytes
         tables += self.edges.nbytes + self.weights.nbytes + self.offsets.nbytes
         return Cost(fixed_fft.multiplications(self.frame) + len(self.weights) + self.bands, 2 * self.frame + tables)
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        frames = box[0][1] - box[0][0]
+        bins, bands = frames * len(self.weights), frames * self.bands
+        return parts("log_mel", calls=1, bins=bins, bands=bands) | parts("spectrum", **{f"frames_{self.frame}": frames})
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         bank = dense(self.edges, self.weights, self.frame // 2 + 1)[:, box[1][0] : box[1][1]]
@@ -101,17 +105,24 @@ class LogMel(Op):
         return map_frames(inputs, box, self.frame, self.hop, work)[..., None]
 
 
-def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> LogMel:
-    """The op with its filter bank. Raises OpError for settings that leave a band without an FFT bin."""
+def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, floor: float = FLOOR) -> LogMel:
+    """The op with its filter bank. floor: mel power that becomes 0, as librosa sees it, with samples in +-1.
+
+    Raises OpError for settings that leave a band without an FFT bin, or a floor below what silence gives.
+    """
     _check_numbers(rate, frame, hop, bands, fmin, fmax)
-    tables = mel_tables(rate, frame, bands, fmin, fmax)
+    tables = mel_tables(rate, frame, bands, fmin, fmax, floor)
     empty = np.flatnonzero(~dense(tables.edges, tables.weights, frame // 2 + 1).any(axis=0))
     if len(empty):
         raise OpError(
             f"log_mel: bands {', '.join(map(str, empty))} of {bands} lie between two FFT bins of {rate / frame:.4g} Hz:"
             " use fewer bands or a longer frame"
         )
-    return LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets)
+    op = LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets)
+    silence = op.evaluate([np.zeros((1, frame, 1, 1), np.int64)], ((0, 1), (0, bands), (0, 1)), [])
+    if silence.any():
+        raise OpError(f"log_mel: a floor of {floor:g} lies below what silence gives: use a higher one, such as {FLOOR:g}")
+    return op
 
 
 def _check_numbers(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> None:

@@ -12,10 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from feature_extractors.ops.base import DTYPES, Cost, Op, OpError, Value, check_int, register
+from feature_extractors.ops.base import DTYPES, SUFFIX, Cost, Op, OpError, Value, check_int, parts, register
 from feature_extractors.tiles import BAND, CHANNEL, TIME, Box, Regions, Rule, Shape, Sliding
 
 KINDS = ("mean", "max")
+CHUNK = 256
+"""Elements that the kernel adds up in one go."""
 
 
 @register
@@ -74,6 +76,29 @@ class Pool(Op):
     def cost(self, inputs: Sequence[Value]) -> Cost:
         element = 2 if inputs[0].dtype == "int16" else 1
         return Cost(0, self.largest_region(inputs[0].shape) * self.group * element)
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        (t0, t1), (b0, b1), (c0, c1) = box
+        times, bands, _ = inputs[0].shape
+        runs = elements = 0
+        for t in range(t0, t1):
+            for b in range(b0, b1):
+                rows = (t + 1) * times // self.times - t * times // self.times
+                width = (b + 1) * bands // self.bands - b * bands // self.bands
+                elements += rows * width
+                runs += -(-rows * width // CHUNK) if width == bands else rows * -(-width // CHUNK)
+        regions, fours, ones = (t1 - t0) * (b1 - b0), (c1 - c0) // 4, (c1 - c0) % 4
+        return parts(
+            f"pool_{self.kind}_{SUFFIX[inputs[0].dtype]}",
+            calls=1,
+            regions=regions,
+            fours=regions * fours,
+            four_runs=runs * fours,
+            four_elements=elements * fours,
+            ones=regions * ones,
+            one_runs=runs * ones,
+            one_elements=elements * ones,
+        )
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         x, shape = inputs[0], values[0].shape

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from feature_extractors.ops.base import Cost, Op, Value, register
+from feature_extractors.ops.base import Cost, Op, Value, parts, register
 from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
 from feature_extractors.tiles import Box, Rule, Shape
 
@@ -38,6 +38,11 @@ class ZeroCrossings(Op):
 
     def cost(self, inputs: Sequence[Value]) -> Cost:
         return Cost(0, 2 * self.frame)
+
+    def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
+        frames = box[0][1] - box[0][0]
+        eights, pairs = frames * ((self.frame - 1) // 8), frames * ((self.frame - 1) // 2 % 4)
+        return parts("zero_crossings", calls=1, frames=frames, eights=eights, pairs=pairs)
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         return map_frames(inputs, box, self.frame, self.hop, _sign_changes)[..., None]

@@ -4,51 +4,100 @@
 #ifndef HYB_FRAME_H
 #define HYB_FRAME_H
 #include "hyb_core.h"
+#include "hyb_pair.h"
 
 /* 2**15 * log2(x), x in [1, 2**62): top bit, 32 chords of log2(1 + f), linear between them. Monotone. */
-static inline int32_t hyb_log2_q15(uint64_t x) {
+HYB_SHARED int32_t hyb_log2_q15(uint64_t x) {
   static const uint16_t chords[33] = {0,     1455,  2866,  4236,  5568,  6863,  8124,  9352,  10549, 11716, 12855,
                                       13968, 15055, 16117, 17156, 18173, 19168, 20143, 21098, 22034, 22952, 23852,
                                       24736, 25604, 26455, 27292, 28114, 28922, 29717, 30498, 31267, 32024, 32768};
-  const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x;
-  const uint32_t word = high != 0 ? high : low, below = high != 0 ? low : 0;
-  const int32_t top = hyb_top_bit(word), shift = 31 - top;
-  const uint32_t mantissa = (word << shift) | ((below >> 1) >> top);
-  const uint32_t chord = (mantissa >> 26) & 31u, between = (mantissa >> 10) & 0xFFFFu;
-  const uint32_t left = chords[chord], rise = chords[chord + 1] - left;
-  return ((high != 0 ? top + 32 : top) << 15) + (int32_t)(left + ((rise * between + 0x8000u) >> 16));
+  uint32_t mantissa;
+  const int32_t top = hyb_top_bit_64(x, &mantissa);
+  const uint16_t *chord = chords + ((mantissa >> 26) & 31u);
+#ifdef HYB_SIMD
+  const uint32_t both = hyb_load(chord), left = both & 0xFFFFu, rise = (both >> 16) - left;
+#else
+  const uint32_t left = chord[0], rise = chord[1] - left;
+#endif
+  const uint32_t between = (mantissa >> 10) & 0xFFFFu;
+  return (top << 15) + (int32_t)(left + ((rise * between + 0x8000u) >> 16));
 }
 
-/* The bits of x that a sign does not explain: x in [-2**p, 2**p) exactly if this is below 2**p. */
-static inline uint32_t hyb_magnitude_bits(int32_t x) { return (uint32_t)(x ^ (x >> 31)); }
+#ifdef HYB_SIMD
 
-/* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). */
-static inline int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
+/* Where bits of two neighbouring samples differ from the bit to the right of them. Bits 0 and 16 say nothing. */
+HYB_INLINED uint32_t hyb_pair_peak(const int16_t *x) {
+  const uint32_t pair = hyb_load(x);
+  return pair ^ (pair << 1);
+}
+
+/* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 16. */
+HYB_SHARED int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
   uint32_t seen = 0;
-  for (int32_t i = 0; i < n; i++) seen |= hyb_magnitude_bits(x[i]);
-  return hyb_top_bit((seen << 1) | 1u);
+  for (const int16_t *end = x + n; x != end; x += 16) {
+    seen |= hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
+    seen |= hyb_pair_peak(x + 8) | hyb_pair_peak(x + 10) | hyb_pair_peak(x + 12) | hyb_pair_peak(x + 14);
+  }
+  return hyb_top_bit(((seen | seen >> 16) & 0xFFFEu) | 1u);
+}
+
+#else
+
+/* Where bits of a sample differ from the bit to the right of them. Bit 0 says nothing. */
+HYB_INLINED uint32_t hyb_sample_peak(const int16_t *x) {
+  const uint32_t sample = (uint16_t)*x;
+  return sample ^ (sample << 1);
+}
+
+/* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 8. */
+HYB_SHARED int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
+  uint32_t seen = 0;
+  for (const int16_t *end = x + n; x != end; x += 8) {
+    seen |= hyb_sample_peak(x) | hyb_sample_peak(x + 1) | hyb_sample_peak(x + 2) | hyb_sample_peak(x + 3);
+    seen |= hyb_sample_peak(x + 4) | hyb_sample_peak(x + 5) | hyb_sample_peak(x + 6) | hyb_sample_peak(x + 7);
+  }
+  return hyb_top_bit((seen & 0xFFFEu) | 1u);
+}
+
+#endif
+
+/* Sum of the squares of n samples. */
+HYB_INLINED uint64_t hyb_sum_of_squares(const int16_t *x, int32_t n) {
+  uint64_t sum = (n & 1) != 0 ? (uint32_t)((int32_t)x[n - 1] * x[n - 1]) : 0;
+#ifdef HYB_SIMD
+  HYB_REPEAT(n / 2, sum = hyb_smlald(hyb_load(x), hyb_load(x), sum); x += 2);
+#else
+  HYB_REPEAT(n / 2, sum += (uint32_t)((int32_t)x[0] * x[0]) + (uint32_t)((int32_t)x[1] * x[1]); x += 2);
+#endif
+  return sum;
+}
+
+/* How often the sign changes from one of n samples to the next. */
+HYB_INLINED uint32_t hyb_sign_changes(const int16_t *x, int32_t n) {
+  uint32_t changes = (n & 1) != 0 ? 0 : (uint32_t)(x[n - 2] ^ x[n - 1]) >> 31;
+#ifdef HYB_SIMD
+  uint32_t pairs = 0; /* even and odd places, counted in halves: at most 2**14 each */
+  HYB_REPEAT((n - 1) / 2, pairs += ((hyb_load(x) ^ hyb_load(x + 1)) & 0x80008000u) >> 15; x += 2);
+  return changes + (pairs & 0xFFFFu) + (pairs >> 16);
+#else
+  HYB_REPEAT((n - 1) / 2, changes += ((uint32_t)(x[0] ^ x[1]) >> 31) + ((uint32_t)(x[1] ^ x[2]) >> 31); x += 2);
+  return changes;
+#endif
 }
 
 /* round(256 * log2(sum of squares + 1)) of frames [t0, t1), which start every `hop` samples. */
 static inline void hyb_frame_energy(const int16_t *pcm, int32_t frame, int32_t hop, int32_t t0, int32_t t1,
                                     int16_t *out) {
   for (int32_t t = t0; t < t1; t++) {
-    const int16_t *x = pcm + t * hop;
-    uint64_t sum = 1;
-    for (int32_t i = 0; i < frame; i++) sum += (uint32_t)((int32_t)x[i] * x[i]);
-    out[t] = (int16_t)((hyb_log2_q15(sum) + 64) >> 7);
+    const uint64_t sum = hyb_sum_of_squares(pcm + t * hop, frame);
+    out[t] = (int16_t)((hyb_log2_q15(sum + 1) + 64) >> 7);
   }
 }
 
 /* Sign changes inside frames [t0, t1); zero counts as positive. */
 static inline void hyb_zero_crossings(const int16_t *pcm, int32_t frame, int32_t hop, int32_t t0, int32_t t1,
                                       int16_t *out) {
-  for (int32_t t = t0; t < t1; t++) {
-    const int16_t *x = pcm + t * hop;
-    uint32_t changes = 0;
-    for (int32_t i = 1; i < frame; i++) changes += (uint32_t)(x[i - 1] ^ x[i]) >> 31;
-    out[t] = (int16_t)changes;
-  }
+  for (int32_t t = t0; t < t1; t++) out[t] = (int16_t)hyb_sign_changes(pcm + t * hop, frame);
 }
 
 #endif /* HYB_FRAME_H */

@@ -10,6 +10,7 @@ DASH = "–"
 SPACE = "\u00a0"  # between a number and its unit: they stay on one line
 MINUS = "\u2212"
 MOST = 1e300
+UNIT = "instructions"
 
 
 def number(value: Any) -> float | None:
@@ -43,8 +44,8 @@ def scale(value: float) -> tuple[float, str]:
     return 1.0, ""
 
 
-def amount(value: Any, unit: str = "MAC", like: Any = None) -> str:
-    """A cost: ``950 MAC``, ``18.2 k MAC``, ``0.182 M MAC``; scaled as `like` is, unless it is much smaller."""
+def amount(value: Any, unit: str = UNIT, like: Any = None) -> str:
+    """A cost: ``950 instructions``, ``18.2 k MAC``, ``0.182 M MAC``; scaled as `like` is, unless it is much smaller."""
     found, other = number(value), number(like)
     if found is None:
         return DASH

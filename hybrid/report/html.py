@@ -29,7 +29,7 @@ _FILTERS = (
 )
 _SPLITS = ("train", "validation", "test", "test_without_silence")
 _STEPS = ("data", "trunk", "forest", "c", "parity")
-_FAMILIES = ("front end", "trunk", "affine")
+_FAMILIES = ("front end", "trunk", "affine", "forest")
 
 
 def render(report: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def measured_split(report: Mapping[str, Any]) -> str | None:
 
 def unit(report: Mapping[str, Any]) -> str:
     """The unit of costs."""
-    return str(at(report, "cost", "unit") or "MAC")
+    return str(at(report, "cost", "unit") or formats.UNIT)
 
 
 def of_eager(report: Mapping[str, Any]) -> float | None:
@@ -152,6 +152,8 @@ def versus(report: Mapping[str, Any]) -> list[Row]:
     name = unit(report)
     rows.append(_less_row("Mean cost of a decision", at(report, "cost", "mean"), at(baseline, "cost", "mean"), name))
     rows.append(_less_row("Mean cost of trunk and affine maps", _trunk(report), _trunk(baseline), name))
+    macs = [at(side, "cost", "mac", "trunk_and_affine") for side in (report, baseline)]
+    rows.append(_less_row("The same in multiply-accumulates", macs[0], macs[1], "MAC"))
     for what, keys in (("Flash", ("code", "flash", "total")), ("RAM (context)", ("code", "ram", "context"))):
         rows.append(_less_row(what, at(report, *keys), at(baseline, *keys), None))
     return [row for row in rows if row]

@@ -23,7 +23,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from hybrid.report.formats import amount, number, percent, scale
+from hybrid.report.formats import UNIT, amount, number, percent, scale
 
 WIDTH = 6.0  # inches of 72 px: half of a wide page, all of a phone, where text is still readable
 _NAMES = ("ink", "muted", "line", "accent", "soft", "warm", "page", *(f"series{i}" for i in range(6)))
@@ -74,7 +74,7 @@ def histogram(report: Mapping[str, Any]) -> Markup | None:
         return None
     marks = _marks(cost)
     reach = max([edges[-1], *(mark.value for mark in marks)])
-    return _draw("histogram", 3.3, lambda axes: _histogram(axes, edges, counts, marks, reach, cost.get("unit", "MAC")))
+    return _draw("histogram", 3.3, lambda axes: _histogram(axes, edges, counts, marks, reach, cost.get("unit", UNIT)))
 
 
 def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str) -> str:
@@ -121,7 +121,7 @@ def families(report: Mapping[str, Any], order: Sequence[str]) -> Markup | None:
     rows = [(name, mean, eager) for name, mean, eager in rows if mean is not None or eager is not None]
     if not rows:
         return None
-    return _draw("families", 0.9 + 0.8 * len(rows), lambda axes: _families(axes, rows, cost.get("unit", "MAC")))
+    return _draw("families", 0.9 + 0.8 * len(rows), lambda axes: _families(axes, rows, cost.get("unit", UNIT)))
 
 
 def _families(axes: Axes, rows: list[tuple[str, float | None, float | None]], unit: str) -> str:

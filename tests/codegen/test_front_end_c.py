@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from codegen.cwriter import CWriter
 from codegen.emit.base import EMITTERS
 from feature_extractors.fixed_fft import power_spectrum
+from feature_extractors.fixed_log2 import log2_q15
 from feature_extractors.graph import Graph
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
@@ -26,6 +28,7 @@ from tests import recordings
 from tests.c_helpers import C99, CPP11, compile_shared, compile_to, compilers, run_program
 
 COUNT = 4000
+SMALL = ("-D__ARM_ARCH_6M__=1",)
 HEADERS = "\n".join(f'#include "hyb_{name}.h"' for name in ("core", "frame", "fft", "log_mel"))
 MELS = {
     128: log_mel(16000, 128, 80, 12, 60, 7600),
@@ -108,9 +111,9 @@ def call(library: ctypes.CDLL, name: str, data: np.ndarray, span: tuple[int, int
     getattr(library, name)(pointers[0], *span, pointers[1])
 
 
-def check(frame: int, pcm: np.ndarray) -> None:
+def check(frame: int, pcm: np.ndarray, flags: Sequence[str] = ()) -> None:
     """Compare every map of int16 windows (n, 4000), C against numpy."""
-    library = compile_shared(source(frame))
+    library = compile_shared(source(frame), flags)
     pcm = np.ascontiguousarray(pcm, dtype=np.int16)
     expected = reference(frame, pcm)
     for item in list(graph(frame))[1:]:
@@ -180,8 +183,9 @@ def test_a_box_of_frames_is_the_same_frames_of_the_whole_map():
 
 def test_power_and_exponent_equal_the_reference():
     """Not only what the logarithm shows of them."""
-    body = "int32_t power(const int16_t *x, uint32_t *z);\nint32_t power(const int16_t *x, uint32_t *z) {"
-    library = compile_shared(source(512) + body + " return hyb_fft_power(&mel_mel.fft, x, z); }\n")
+    head = "int32_t power(const int16_t *x, uint32_t *z)"
+    body = f"{head};\n{head} {{ return hyb_fft_power(&mel_mel.fft, 512, x, z); }}\n"
+    library = compile_shared(source(512) + body)
     frames = np.ascontiguousarray(np.concatenate([worst_inputs(), drawn_windows()])[:, 1000:1512])
     expected, exponents = power_spectrum(frames.astype(np.int32))
     for frame, powers, exponent in zip(frames, expected, exponents, strict=True):
@@ -229,11 +233,30 @@ def test_every_core_compiles_it_without_floating_point(core):
         assert helper not in text.replace(b"hyb_log2", b""), helper
 
 
+@pytest.mark.parametrize("frame", MELS)
+def test_the_paths_of_the_smallest_cores_compute_the_same(frame):
+    """Short products and no count of leading zeros, compiled for this machine."""
+    check(frame, np.concatenate([worst_inputs(), drawn_windows()]), SMALL)
+
+
+@pytest.mark.parametrize("flags", [(), SMALL])
+def test_logarithms_equal_the_reference_at_every_power_of_two(flags):
+    head = "int32_t log2_of(uint64_t x)"
+    library = compile_shared(f"{HEADERS}\n{head};\n{head} {{ return hyb_log2_q15(x); }}\n", (*C99, *flags))
+    rng = np.random.default_rng(6)
+    near = (1 << np.arange(62, dtype=np.int64))[:, None] + np.arange(-2, 3)
+    drawn = np.int64(1) << rng.integers(0, 62, 500)
+    values = np.concatenate([near[near > 0], drawn + rng.integers(0, drawn, endpoint=True)])
+    values = values[values < 1 << 62]
+    for x, wanted in zip(values.tolist(), log2_q15(values).tolist(), strict=True):
+        assert library.log2_of(ctypes.c_uint64(x)) == wanted
+
+
 def test_short_products_equal_the_long_one():
     """The path of cores without a long multiply, compiled for this machine."""
     call_it = "return hyb_mac_u32_u16(sum, a, b); }\n"
     head = "uint64_t mac(uint64_t sum, uint32_t a, uint16_t b)"
-    library = compile_shared(f"{HEADERS}\n{head};\n{head} {{ {call_it}", ("-D__ARM_ARCH_6M__=1", *C99))
+    library = compile_shared(f"{HEADERS}\n{head};\n{head} {{ {call_it}", (*SMALL, *C99))
     library.mac.restype = ctypes.c_uint64
     rng = np.random.default_rng(2)
     drawn = np.stack([rng.integers(0, 2**32, 200), rng.integers(0, 2**16, 200)], axis=1)

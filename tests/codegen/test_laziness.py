@@ -14,7 +14,7 @@ from feature_extractors.ops.convolution import Conv
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import fixed_point
 from feature_extractors.ops.samples import Samples
-from tests.random_plans import random_plan
+from tests.random_plans import deep_plan, random_plan, staged_plan
 from tree_backends.build import ForestBuilder
 from tree_backends.forest import Feature, ForestError
 
@@ -104,8 +104,23 @@ def test_an_exit_leaves_later_features_alone():
     plan = chain()
     early = Plan(plan.name, plan.labels, plan.graph, plan.forest.with_margins([250, 0]))
     traced = interpret.trace(early, LOUD)
-    assert traced.stage == 0 and traced.cost == 8
+    prices = plan.prices
+    assert traced.stage == 0
+    assert traced.cost == prices.begin + prices.stages[0] + prices.visit + plan.price("top") + 2 * plan.price("avg")
     assert all((e.kind, e.map) != ("hit", "avg") for e in traced.events)
+
+
+def test_a_stage_computes_its_maps_in_order_and_asks_nobody(tmp_path):
+    """The first stage's maps are there when its base is read; `side` is asked for by trees, tile by tile."""
+    plan = staged_plan()
+    window = np.arange(40, dtype=np.int16)
+    expected = [(e.kind, e.map, e.tile) for e in interpret.trace(plan, window).events]
+    assert expected == [
+        ("compute", "frames", 0), ("compute", "one", 0), ("compute", "pool_one", 0), ("compute", "head_one", 0),
+        ("compute", "side", 2),
+        ("compute", "two", 0), ("compute", "pool_two", 0), ("compute", "head_two", 0), ("hit", "side", 2),
+    ]  # fmt: skip
+    assert c_events(plan, window, tmp_path) == expected
 
 
 @pytest.mark.parametrize("window", [LOUD, QUIET])
@@ -115,9 +130,10 @@ def test_c_asks_in_the_same_order(window, tmp_path):
     assert c_events(plan, window, tmp_path) == expected
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_c_asks_in_the_same_order_on_random_plans(seed, tmp_path):
-    plan, pcm = random_plan(seed)
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_c_asks_in_the_same_order_on_random_plans(make, seed, tmp_path):
+    plan, pcm = make(seed)
     expected = [(e.kind, e.map, e.tile) for e in interpret.trace(plan, pcm[1]).events]
     assert c_events(plan, pcm[1], tmp_path) == expected
 

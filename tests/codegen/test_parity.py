@@ -7,7 +7,8 @@ from codegen import interpret
 from codegen.artifacts import write_code
 from codegen.host import FLAGS, NativeModel
 from tests.compilers import COMPILERS, sanitizers_work
-from tests.random_plans import random_plan
+from tests.ds_cnn import ds_cnn_plan
+from tests.random_plans import deep_plan, random_plan
 
 FIELDS = ("label", "stage", "margin", "cost", "visits", "scores")
 
@@ -33,17 +34,30 @@ def test_c_equals_the_interpreter(seed, vector, tmp_path):
     compare(plan, pcm, tmp_path)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_c_equals_the_interpreter_on_plans_with_heads_at_every_depth(seed, tmp_path):
+    plan, pcm = deep_plan(seed)
+    compare(plan, pcm, tmp_path)
+
+
+def test_c_equals_the_interpreter_on_a_dense_head_over_two_dimensions(tmp_path):
+    pcm = np.random.default_rng(0).normal(size=(2, 16000)) * 2000
+    compare(ds_cnn_plan(), pcm.astype(np.int16), tmp_path)
+
+
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_every_compiler_gives_the_same_bits(compiler, tmp_path):
-    plan, pcm = random_plan(99)
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+def test_every_compiler_gives_the_same_bits(make, compiler, tmp_path):
+    plan, pcm = make(99)
     compare(plan, pcm, tmp_path, compiler)
 
 
 @pytest.mark.skipif(not sanitizers_work(), reason="no compiler with a working address sanitizer was found")
-def test_c_runs_clean_under_sanitizers(tmp_path):
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+def test_c_runs_clean_under_sanitizers(make, tmp_path):
     from tests.compilers import run_sanitized
 
-    plan, pcm = random_plan(5)
+    plan, pcm = make(5)
     write_code(plan, tmp_path)
     out = run_sanitized(plan, pcm, tmp_path)
     expected = interpret.run(plan, pcm)
@@ -51,9 +65,10 @@ def test_c_runs_clean_under_sanitizers(tmp_path):
     assert [int(line.split()[1]) for line in out] == expected.cost.tolist()
 
 
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
 @pytest.mark.parametrize("seed", range(4))
-def test_tile_by_tile_equals_whole_maps(seed):
-    plan, pcm = random_plan(seed)
+def test_tile_by_tile_equals_whole_maps(make, seed):
+    plan, pcm = make(seed)
     expected = interpret.run(plan, pcm)
     computes, hits = expected.counts()
     for i, window in enumerate(pcm[:8]):
@@ -69,8 +84,9 @@ def test_tile_by_tile_equals_whole_maps(seed):
             assert sum(e.kind == "hit" for e in own) == hits[i, number]
 
 
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
 @pytest.mark.parametrize("seed", range(6))
-def test_costs_stay_between_the_static_bounds(seed):
-    plan, pcm = random_plan(seed)
+def test_costs_stay_between_the_static_bounds(make, seed):
+    plan, pcm = make(seed)
     cost = interpret.run(plan, pcm).cost
     assert plan.cost_min <= cost.min() and cost.max() <= plan.cost_max

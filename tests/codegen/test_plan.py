@@ -6,7 +6,7 @@ from codegen.plan import Plan, PlanError
 from feature_extractors.graph import Graph
 from feature_extractors.ops.convolution import Conv
 from feature_extractors.ops.samples import Samples
-from tests.random_plans import Draw, random_plan
+from tests.random_plans import Draw, deep_plan, random_plan, staged_plan
 from tree_backends.build import ForestBuilder
 from tree_backends.forest import Feature, ForestError
 
@@ -39,15 +39,16 @@ def test_trees_never_read_raw_samples():
         plan_on(graph, Feature("pcm", (0, 0, 0)))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_union_of_tiles_is_what_the_reads_close_over(seed):
-    """Batch closure against a plain walk over tile_inputs."""
-    plan, pcm = random_plan(seed)
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_decision_computes_what_its_reads_close_over_and_nothing_else(make, seed):
+    """The plan's tiles against a plain walk over the tiles of the ops: a map made one tile is computed whole anyway."""
+    plan, pcm = make(seed)
     results = run(plan, pcm)
     inputs = {m.name: plan.graph.tile_inputs(m.name) for m in plan.maps}
     for i in range(len(pcm)):
-        triples = zip(plan.forest.features, plan.feature_tiles, results.reads[i], strict=True)
-        asked = [(f.map, t) for f, t, n in triples if n]
+        pairs = zip(plan.forest.features, results.reads[i], strict=True)
+        asked = [(f.map, plan.graph[f.map].grid.tile_of(f.index)) for f, n in pairs if n]
         bases = [s.base for s in plan.forest.stages[: results.stage[i] + 1] if s.base]
         asked += [(b, t) for b in bases for t in range(plan.graph[b].grid.size)]
         found = set()
@@ -58,11 +59,45 @@ def test_the_union_of_tiles_is_what_the_reads_close_over(seed):
             found.add((name, tile))
             asked += inputs[name][tile]
         for item in plan.maps:
-            computed = set(np.flatnonzero(results.computed[item.name][i]).tolist())
-            assert computed == {int(t) for n, t in found if n == item.name}
+            wanted = {int(t) for n, t in found if n == item.name}
+            if plan.grids[item.name].size == 1:
+                assert len(wanted) in (0, item.grid.size)
+                wanted = {0} if wanted else set()
+            assert set(np.flatnonzero(results.computed[item.name][i]).tolist()) == wanted
+
+
+def test_random_plans_have_maps_of_every_kind():
+    """Scheduled, on demand by tile, on demand as a whole, and scheduled maps that read maps on demand."""
+    kinds = set()
+    for make, seed in [(m, s) for m in (random_plan, deep_plan) for s in range(6)]:
+        plan, _ = make(seed)
+        for item in plan.maps:
+            whole = plan.grids[item.name].size < item.grid.size
+            kinds.add(("on demand" if plan.on_demand(item.name) else "scheduled", whole))
+            if item.name in plan.scheduled and any(plan.on_demand(i) for i in item.inputs):
+                kinds.add("scheduled reads on demand")
+    assert kinds >= {("on demand", True), ("on demand", False), ("scheduled", True), "scheduled reads on demand"}
+
+
+def test_what_a_base_closes_over_is_computed_whole_and_what_trees_ask_for_first_is_not():
+    plan = staged_plan()
+    assert plan.scheduled == {
+        "frames": 0,
+        "one": 0,
+        "pool_one": 0,
+        "head_one": 0,
+        "two": 2,
+        "pool_two": 2,
+        "head_two": 2,
+    }
+    assert plan.grids["side"].size == 4 and plan.on_demand("side")
+    assert [(s.stage, s.map) for s in plan.steps] == [
+        (0, "frames"), (0, "one"), (0, "pool_one"), (0, "head_one"), (0, None), (1, None),
+        (2, "two"), (2, "pool_two"), (2, "head_two"), (2, None),
+    ]  # fmt: skip
 
 
 def test_reachable_work_grows_with_the_stages():
     plan, _ = random_plan(1)
-    spent = [int(plan.macs(plan.reachable(s + 1))) for s in range(len(plan.forest.stages))]
+    spent = [plan.bound(s + 1) for s in range(len(plan.forest.stages))]
     assert spent == sorted(spent) and spent[-1] == plan.cost_max

@@ -85,3 +85,14 @@ def test_tables_do_not_depend_on_the_last_bit_of_a_cosine(size):
 def test_silence_has_no_power():
     power, exponent = fixed_fft.power_spectrum(np.zeros((1, 512), np.int32))
     assert not power.any() and exponent[0] < 12
+
+
+@pytest.mark.parametrize("size", FRAMES)
+def test_the_second_half_of_the_last_twiddles_mirrors_the_first(size):
+    """So that the C tables hold one half: angles 2j, j, 3j of quarter - j lie a half, a quarter, three quarters off."""
+    last, split = fixed_fft.twiddles(size)[-1], fixed_fft.split_twiddles(size)
+    j = np.arange(1, len(last))
+    (c2, s2), (c1, s1), (c3, s3) = last[j].transpose(1, 2, 0)
+    wanted = np.stack([np.stack([-c2, s2], -1), np.stack([s1, c1], -1), np.stack([-s3, -c3], -1)], axis=1)
+    np.testing.assert_array_equal(last[len(last) - j], wanted)
+    np.testing.assert_array_equal(split[::-1], split[:, ::-1])

@@ -3,15 +3,22 @@
  * Use: #define CHAIN_IMPLEMENTATION in one C or C++ file before including this header.
  * Input: 16 int16 samples at 16000 Hz.
  * Forest: 2 stages, 2 trees, 3 nodes, 3 features.
+ * Costs: instructions of a cortex-m4, from version 1 of its price table (zig 0.17.0).
  * Maps, in order of computation (shape is time x band x channel):
- *   avg: conv 4x1x1 int16, tile 1x1x1, 4 MAC a tile; for top, trees
- *   top: pool 2x1x1 int16, tile 1x1x1, 0 MAC a tile; for trees
+ *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 385 instructions (4 MAC) a tile; for top, trees
+ *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 169 instructions (0 MAC) a tile; for trees
  */
 #ifndef CHAIN_H
 #define CHAIN_H
 #include "hyb_runtime.h"
-#if HYB_RUNTIME_API != 1
-#error "chain.h was written for HYB_RUNTIME_API 1: regenerate the model with this hybrid, or use the hyb_runtime.h written beside it"
+#if HYB_RUNTIME_API != 2
+#error "chain.h was written for HYB_RUNTIME_API 2: regenerate the model with this hybrid, or use the hyb_runtime.h written beside it"
+#endif
+#if defined(CHAIN_STREAM) && defined(CHAIN_EAGER)
+#error "CHAIN_STREAM decides on a stream, CHAIN_EAGER on windows: define one of them"
+#endif
+#if defined(HYB_STATS) && defined(CHAIN_EAGER)
+#error "HYB_STATS counts what is computed on demand, CHAIN_EAGER computes everything: define one"
 #endif
 #ifdef __cplusplus
 extern "C" {
@@ -23,9 +30,9 @@ extern "C" {
 #define CHAIN_RATE 16000
 #define CHAIN_MAPS 2
 #define CHAIN_TILES 6
-/* Bounds of `.cost`, in multiply-accumulates, front end included: no input leaves them. */
-#define CHAIN_COST_MAX 16
-#define CHAIN_COST_MIN 8
+/* Bounds of `.cost`, in instructions of a cortex-m4, front end included: no input leaves them. */
+#define CHAIN_COST_MAX 2250
+#define CHAIN_COST_MIN 1123
 /* Scores and margins divided by this are logits. */
 #define CHAIN_SCORE_ONE 100
 
@@ -33,35 +40,125 @@ typedef struct {
   int32_t label;   /* class number, see the labels below */
   int32_t stage;   /* stage after which the decision left, from 0 */
   int32_t margin;  /* best score minus second best */
-  uint32_t cost;   /* multiply-accumulates spent */
+  uint32_t cost;   /* instructions of a cortex-m4 that this decision was priced at */
 } chain_result;
 
-/* Owned by the caller; nothing in it needs to outlive a decision but the scores. */
+/* Owned by the caller. The scores are those of the last decision. */
 typedef struct {
-  uint64_t scratch[1];
+#ifdef CHAIN_STREAM
+  /* Maps and scratch.
+   * What is alive in no common step shares bytes. Steps: 0 push, 1 trees of stage 0, 2 trees of stage 1.
+   */
+  union {
+    uint64_t all[10];
+    /* bytes 72 .. 79, steps 0 .. 2 */
+    struct { uint8_t before[72]; int16_t x[4]; } avg_map;
+    /* bytes 0 .. 71, steps 0 .. 0 */
+    struct { HYB_SCRATCH(72) x; } avg_scratch;
+    /* bytes 0 .. 3, steps 1 .. 1 */
+    struct { int16_t x[2]; } top_map;
+  } memory;
+  int16_t frame[4]; /* samples of the frame to come */
+  int32_t filled; /* how many there are, negative for as many to be dropped */
+  int32_t rows;   /* frames in memory, the last ones are the window */
+  int32_t fresh;  /* frames pushed since the decision before */
+  int32_t moved[2]; /* frames pushed since each stage last ran */
+#else
+  /* Maps and scratch.
+   * What is alive in no common step shares bytes. Steps: 0 trees of stage 0, 1 trees of stage 1.
+   */
+  union {
+    uint64_t all[11];
+    /* bytes 72 .. 79, steps 0 .. 1 */
+    struct { uint8_t before[72]; int16_t x[4]; } avg_map;
+    /* bytes 0 .. 71, steps 0 .. 1 */
+    struct { HYB_SCRATCH(72) x; } avg_scratch;
+    /* bytes 80 .. 83, steps 0 .. 0 */
+    struct { uint8_t before[80]; int16_t x[2]; } top_map;
+  } memory;
   const int16_t *pcm;
+#endif
   uint32_t cost;
   int32_t scores[2];
-  uint32_t memo_avg[1];
-  uint32_t memo_top[1];
-  int16_t avg[4];
-  int16_t top[2];
+  struct {
+    uint32_t avg_map[1];
+    uint32_t top_map[1];
+  } memo;
+#ifdef CHAIN_EAGER
+  int32_t eager;
+#endif
 #ifdef HYB_TRACE
+  int32_t decided;
   uint32_t computes[2];
   uint32_t hits[2];
   uint32_t visits;
   void (*on_request)(void *user, int32_t hit, int32_t map, int32_t tile);
   void *user;
 #endif
+#ifdef HYB_STATS
+  /* Counters of all decisions since init. They stay at their largest value, the sum of costs wraps. */
+  struct {
+    uint64_t cost_sum;
+    uint32_t cost_max;
+    uint32_t decisions;
+    uint32_t stages[2];
+    uint32_t classes[2];
+    uint32_t computes[2];
+    uint32_t hits[2];
+    uint32_t visits[3];
+  } stats;
+#endif
 } chain_context;
 
 extern const char *const chain_labels[CHAIN_CLASSES];
+/* The context depends on these settings: a program whose files differ in one does not link. */
+#if defined(CHAIN_STREAM) && defined(HYB_TRACE) && defined(HYB_STATS)
+#define chain_init chain_init_stream_trace_stats
+#elif defined(CHAIN_STREAM) && defined(HYB_TRACE)
+#define chain_init chain_init_stream_trace
+#elif defined(CHAIN_STREAM) && defined(HYB_STATS)
+#define chain_init chain_init_stream_stats
+#elif defined(CHAIN_STREAM)
+#define chain_init chain_init_stream
+#elif defined(CHAIN_EAGER) && defined(HYB_TRACE)
+#define chain_init chain_init_eager_trace
+#elif defined(CHAIN_EAGER)
+#define chain_init chain_init_eager
+#elif defined(HYB_TRACE) && defined(HYB_STATS)
+#define chain_init chain_init_trace_stats
+#elif defined(HYB_TRACE)
+#define chain_init chain_init_trace
+#elif defined(HYB_STATS)
+#define chain_init chain_init_stats
+#endif
 void chain_init(chain_context *ctx);
+#ifdef CHAIN_STREAM
+/* Windows begin at frames, which are CHAIN_HOP samples apart; CHAIN_FRAMES of them are a window.
+ * Decisions a multiple of CHAIN_STRIDE frames apart keep the most work. */
+#define CHAIN_HOP 4
+#define CHAIN_FRAMES 4
+#define CHAIN_STRIDE 1
+/* Bounds of `.cost`: that of a frame pushed since the decision before, and of all else. */
+#define CHAIN_COST_FRAME 385
+#define CHAIN_COST_DECIDE_MAX 710
+/* Take n samples, any n; every whole frame is computed at once. Nothing happens if pcm is NULL. */
+void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
+/* Non-zero once a whole window of frames has been pushed. */
+int32_t chain_ready(const chain_context *ctx);
+/* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has
+ * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */
+chain_result chain_decide(chain_context *ctx);
+#else
 /* Decide one window of CHAIN_WINDOW samples. ctx->scores holds the scores afterwards. */
 chain_result chain_classify(chain_context *ctx, const int16_t *pcm);
 #ifdef CHAIN_EAGER
 /* The same decision with every map computed whole first: the baseline of lazy evaluation. */
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm);
+#endif
+#endif
+#ifdef HYB_STATS
+/* Write the counters as text, a character at a time; `hybrid stats DIR --from-dump FILE` reads it. */
+void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user);
 #endif
 #ifdef __cplusplus
 }
@@ -78,70 +175,134 @@ const char *const chain_labels[CHAIN_CLASSES] = {
 };
 
 /* ---- avg: conv ---- */
-static const int8_t chain_avg_weights[4] = {
-  1, 1, 1, 1,
+HYB_ALIGNED
+static const int8_t chain_avg_weights[16] = {
+  1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
-static const int32_t chain_avg_bias[1] = {
-  0,
+static const int32_t chain_avg_bias[4] = {
+  0, 0, 0, 0,
 };
-static const int32_t chain_avg_multiplier[1] = {
-  1073741824,
+static const int32_t chain_avg_multiplier[4] = {
+  1073741824, 0, 0, 0,
 };
-static const uint8_t chain_avg_shift[1] = {
-  32,
+static const uint8_t chain_avg_shift[4] = {
+  32, 0, 0, 0,
 };
-static const hyb_conv chain_avg_conv = {
+static const hyb_layer chain_avg_layer = {
   chain_avg_weights, chain_avg_bias, chain_avg_multiplier, chain_avg_shift,
-  16, 1, 1, 1, 1, 4, 1, 4, 1, 0, 0, -32768, 32767
+  16, 1, 1, 1, 1, 4, 1, 4, 1, 0, 0, 4, 4, 0
 };
-HYB_SHARED void chain_avg_compute(chain_context *ctx, int32_t t0, int32_t t1, int32_t b0, int32_t b1, int32_t c0, int32_t c1) {
-  int16_t *out = ctx->avg;
+#ifdef CHAIN_STREAM
+HYB_SHARED void chain_avg_compute(chain_context *ctx) {
+  int16_t *out = ctx->memory.avg_map.x + ctx->rows * 1;
+  const int16_t *in0 = ctx->frame;
+  void *scratch = &ctx->memory.avg_scratch.x;
+  const int32_t t0 = 0, t1 = 1;
+  const int32_t b0 = 0, b1 = 1;
+  const int32_t c0 = 0, c1 = 1;
+  const hyb_box box = {t0, t1, b0, b1, c0, c1};
+  hyb_conv_s16_s16(&chain_avg_layer, in0, &box, scratch, out);
+}
+static inline int16_t *chain_avg_at(chain_context *ctx) { return ctx->memory.avg_map.x + (ctx->rows - 4) * 1; }
+static inline void chain_avg_need(chain_context *ctx, int32_t tile) { (void)ctx, (void)tile; }
+#else
+static inline int16_t *chain_avg_at(chain_context *ctx) { return ctx->memory.avg_map.x; }
+HYB_SHARED void chain_avg_compute(chain_context *ctx, int32_t t0, int32_t t1) {
+  int16_t *out = ctx->memory.avg_map.x;
   const int16_t *in0 = ctx->pcm;
-  void *scratch = ctx->scratch;
+  void *scratch = &ctx->memory.avg_scratch.x;
+  const int32_t b0 = 0, b1 = 1;
+  const int32_t c0 = 0, c1 = 1;
+  const hyb_box box = {t0, t1, b0, b1, c0, c1};
+  hyb_conv_s16_s16(&chain_avg_layer, in0, &box, scratch, out);
+}
+HYB_SHARED void chain_avg_tile(chain_context *ctx, int32_t tile) {
+  HYB_ON_COMPUTE(ctx, 0, tile);
+  const int32_t t0 = tile, t1 = t0 + 1;
+  hyb_memo_set(ctx->memo.avg_map, tile);
+  ctx->cost += 385u;
+  chain_avg_compute(ctx, t0, t1);
+}
+static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
+  if (hyb_memo(ctx->memo.avg_map, tile)) {
+    HYB_ON_HIT(ctx, 0, tile);
+  } else {
+    chain_avg_tile(ctx, tile);
+  }
+}
+#endif
+
+/* ---- top: pool ---- */
+HYB_SHARED void chain_top_compute(chain_context *ctx, int32_t t0, int32_t t1) {
+  int16_t *out = ctx->memory.top_map.x;
+  const int16_t *in0 = chain_avg_at(ctx);
+  const int32_t b0 = 0, b1 = 1;
+  const int32_t c0 = 0, c1 = 1;
   for (int32_t t = t0; t < t1; t++) {
     for (int32_t b = b0; b < b1; b++) {
-      hyb_conv_s16(&chain_avg_conv, in0, t, b, c0, c1, (int32_t *)scratch);
-      hyb_store_s16(&chain_avg_conv, (const int32_t *)scratch, t, b, c0, c1, out);
+      const hyb_region region = hyb_region_of(1, 1, t * 4 / 2, (t + 1) * 4 / 2, b * 1 / 1, (b + 1) * 1 / 1);
+      hyb_pool_max_s16(in0, &region, 1, c0, c1, out + (t * 1 + b) * 1);
     }
   }
 }
-HYB_SHARED void chain_avg_need(chain_context *ctx, int32_t tile) {
-  if (hyb_memo(ctx->memo_avg, tile)) {
-    HYB_ON_HIT(ctx, 0, tile);
-    return;
-  }
-  const int32_t t0 = tile, t1 = t0 + 1;
-  const int32_t b0 = 0, b1 = 1;
-  const int32_t c0 = 0, c1 = 1;
-  HYB_ON_COMPUTE(ctx, 0, tile);
-  ctx->cost += 4u;
-  chain_avg_compute(ctx, t0, t1, b0, b1, c0, c1);
-}
-
-/* ---- top: pool ---- */
-static const hyb_pool chain_top_pool = {4, 1, 1, 2, 1, 0};
-HYB_SHARED void chain_top_compute(chain_context *ctx, int32_t t0, int32_t t1, int32_t b0, int32_t b1, int32_t c0, int32_t c1) {
-  int16_t *out = ctx->top;
-  const int16_t *in0 = ctx->avg;
-  for (int32_t t = t0; t < t1; t++) {
-    for (int32_t b = b0; b < b1; b++) hyb_pool_max_s16(&chain_top_pool, in0, t, b, c0, c1, out);
-  }
-}
-HYB_SHARED void chain_top_need(chain_context *ctx, int32_t tile) {
-  if (hyb_memo(ctx->memo_top, tile)) {
-    HYB_ON_HIT(ctx, 1, tile);
-    return;
-  }
-  const int32_t t0 = tile, t1 = t0 + 1;
-  const int32_t b0 = 0, b1 = 1;
-  const int32_t c0 = 0, c1 = 1;
+HYB_SHARED void chain_top_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 1, tile);
+  const int32_t t0 = tile, t1 = t0 + 1;
+  hyb_memo_set(ctx->memo.top_map, tile);
+  ctx->cost += 169u;
   {
     const int32_t t_first = t0 * 4 / 2, t_last = t1 * 4 / 2;
     for (int32_t t = t_first; t < t_last; t++)
       chain_avg_need(ctx, t);
   }
-  chain_top_compute(ctx, t0, t1, b0, b1, c0, c1);
+  chain_top_compute(ctx, t0, t1);
+}
+static inline void chain_top_need(chain_context *ctx, int32_t tile) {
+  if (hyb_memo(ctx->memo.top_map, tile)) {
+    HYB_ON_HIT(ctx, 1, tile);
+  } else {
+    chain_top_tile(ctx, tile);
+  }
+}
+
+/* ---- stage 0 computes nothing beforehand ---- */
+#ifdef CHAIN_EAGER
+static void chain_eager0(chain_context *ctx) {
+  chain_avg_compute(ctx, 0, 4);
+  memset(ctx->memo.avg_map, 0xff, sizeof ctx->memo.avg_map);
+  chain_top_compute(ctx, 0, 2);
+  memset(ctx->memo.top_map, 0xff, sizeof ctx->memo.top_map);
+  (void)ctx;
+}
+#endif
+static void chain_maps0(chain_context *ctx) {
+#ifdef CHAIN_EAGER
+  if (ctx->eager) {
+    ctx->cost += 92u;
+    chain_eager0(ctx);
+    return;
+  }
+#endif
+  ctx->cost += 92u;
+  (void)ctx;
+}
+
+/* ---- stage 1 computes nothing beforehand ---- */
+#ifdef CHAIN_EAGER
+static void chain_eager1(chain_context *ctx) {
+  (void)ctx;
+}
+#endif
+static void chain_maps1(chain_context *ctx) {
+#ifdef CHAIN_EAGER
+  if (ctx->eager) {
+    ctx->cost += 92u;
+    chain_eager1(ctx);
+    return;
+  }
+#endif
+  ctx->cost += 92u;
+  (void)ctx;
 }
 
 /* What the trees may ask for: map, tile, element. */
@@ -155,68 +316,141 @@ static int32_t chain_feature(chain_context *ctx, uint32_t number) {
   switch (f->map) {
   case 0:
     chain_avg_need(ctx, f->tile);
-    return ctx->avg[f->element];
-  case 1:
-    chain_top_need(ctx, f->tile);
-    return ctx->top[f->element];
+    return chain_avg_at(ctx)[f->element];
   default:
-    return 0;
+    chain_top_need(ctx, f->tile);
+    return ctx->memory.top_map.x[f->element];
   }
 }
 
-/* The forest. A child >= 0 is a node, a child < 0 is leaf ~child; x <= threshold goes left. */
-typedef int16_t chain_child;
-typedef struct { uint16_t feature; int16_t threshold; chain_child left, right; } chain_node;
-static const chain_node chain_nodes[3] = {
-  {0, 100, 1, -3}, {1, 100, -1, -2}, {2, 100, -4, -5},
+/* The forest, in preorder: the left child is the next node. A node's bits, from the lowest: 2 feature,
+ * 0 which of its thresholds (x <= it goes left), the rest: the way to the right child.
+ */
+static const uint16_t chain_nodes[3] = {
+  8, 5, 6,
+};
+static const int16_t chain_thresholds[3] = {
+  100, 100, 100,
+};
+static const uint16_t chain_first[3] = {
+  0, 1, 2,
 };
 static const int16_t chain_leaves[5] = {
   100, 200, 300, 0, 50,
 };
-static const int16_t chain_roots[2] = {
-  0, 2,
-};
-static const uint8_t chain_tree_classes[2] = {
-  0, 1,
+static const uint8_t chain_sizes[2] = {
+  2, 1,
 };
 
-static void chain_trees(chain_context *ctx, int32_t first, int32_t last) {
-  for (int32_t tree = first; tree < last; tree++) {
-    int32_t at = chain_roots[tree];
-    while (at >= 0) {
-      const chain_node *node = &chain_nodes[at];
-      HYB_ON_VISIT(ctx);
-      at = chain_feature(ctx, node->feature) <= node->threshold ? node->left : node->right;
+/* Trees first .. last - 1, whose nodes begin at `node` and whose leaves at `leaf`. */
+static void chain_trees(chain_context *ctx, uint32_t first, uint32_t last, uint32_t node, uint32_t leaf) {
+  uint32_t visits = 0;
+  for (uint32_t tree = first; tree < last; tree++) {
+    uint32_t size = chain_sizes[tree], reached = leaf;
+    const uint16_t *at = chain_nodes + node;
+    node += size;
+    leaf += size + 1;
+    while (size != 0) {
+      const uint32_t word = *at, feature = word & 3u, right = word >> 2;
+      visits++;
+      HYB_ON_VISIT(ctx, at - chain_nodes);
+      if (chain_feature(ctx, feature) <= chain_thresholds[chain_first[feature]]) {
+        at++;
+        size = right - 1;
+      }
+      else {
+        at += right;
+        reached += right;
+        size -= right;
+      }
     }
-    ctx->scores[chain_tree_classes[tree]] += chain_leaves[~at];
+    ctx->scores[tree % CHAIN_CLASSES] += chain_leaves[reached];
   }
+  ctx->cost += visits * 48u;
 }
 
 static const int32_t chain_bias[2] = {
   0, 0,
 };
+HYB_SHARED void chain_stage0(chain_context *ctx) {
+  chain_maps0(ctx);
+  chain_trees(ctx, 0, 1, 0, 0);
+}
+HYB_SHARED void chain_stage1(chain_context *ctx) {
+  chain_maps1(ctx);
+  chain_trees(ctx, 1, 2, 2, 3);
+}
 static chain_result chain_run(chain_context *ctx) {
   chain_result result;
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
-  chain_trees(ctx, 0, 1);
+  chain_stage0(ctx);
   result.stage = 0;
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  chain_trees(ctx, 1, 2);
+  chain_stage1(ctx);
   result.stage = 1;
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   result.cost = ctx->cost;
+  HYB_ON_RESULT(ctx, result);
   return result;
 }
 
 void chain_init(chain_context *ctx) {
   memset(ctx, 0, sizeof *ctx);
+#ifdef CHAIN_STREAM
+  for (int32_t s = 0; s < CHAIN_STAGES; s++) ctx->moved[s] = 4;
+#endif
 }
 
+#ifdef CHAIN_STREAM
+HYB_SHARED void chain_frame(chain_context *ctx) {
+  HYB_ON_SPEND(ctx);
+  if (ctx->rows == 4) {
+    memmove(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 1, 6);
+    ctx->rows = 3;
+  }
+  HYB_ON_COMPUTE(ctx, 0, 0);
+  chain_avg_compute(ctx);
+  ctx->cost = hyb_spend(ctx->cost, 385u, 4294966585u);
+  ctx->rows++;
+  ctx->fresh = hyb_min(ctx->fresh + 1, 4);
+}
+void chain_push(chain_context *ctx, const int16_t *pcm, size_t n) {
+  if (pcm == NULL) return;
+  while (n > 0) {
+    const size_t taken = hyb_take(ctx->frame, &ctx->filled, 4, pcm, n);
+    pcm += taken;
+    n -= taken;
+    if (ctx->filled == 4) {
+      chain_frame(ctx);
+      hyb_next_frame(ctx->frame, &ctx->filled, 4, 4);
+    }
+  }
+}
+int32_t chain_ready(const chain_context *ctx) { return ctx->rows >= 4; }
+static void chain_move(chain_context *ctx) {
+  const int32_t frames = ctx->fresh;
+  ctx->fresh = 0;
+  for (int32_t s = 0; s < CHAIN_STAGES; s++)
+    ctx->moved[s] = hyb_min(ctx->moved[s] + frames, 4);
+  memset(ctx->memo.top_map, 0, sizeof ctx->memo.top_map);
+}
+chain_result chain_decide(chain_context *ctx) {
+  chain_result result = {-1, -1, 0, 0};
+  result.cost = ctx->cost;
+  if (!chain_ready(ctx)) return result;
+  HYB_ON_SPEND(ctx);
+  chain_move(ctx);
+  ctx->cost += 44u;
+  result = chain_run(ctx);
+  ctx->cost = 0;
+  HYB_ON_DECIDED(ctx);
+  return result;
+}
+#else
 static void chain_begin(chain_context *ctx, const int16_t *pcm) {
   ctx->pcm = pcm;
-  ctx->cost = 0;
-  memset(ctx->memo_avg, 0, sizeof ctx->memo_avg);
-  memset(ctx->memo_top, 0, sizeof ctx->memo_top);
+  ctx->cost = 44u;
+  memset(&ctx->memo, 0, sizeof ctx->memo);
   HYB_ON_BEGIN(ctx);
 }
 
@@ -227,13 +461,33 @@ chain_result chain_classify(chain_context *ctx, const int16_t *pcm) {
 
 #ifdef CHAIN_EAGER
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm) {
+  chain_result result;
   chain_begin(ctx, pcm);
-  chain_avg_compute(ctx, 0, 4, 0, 1, 0, 1);
-  memset(ctx->memo_avg, 0xff, sizeof ctx->memo_avg);
-  chain_top_compute(ctx, 0, 2, 0, 1, 0, 1);
-  memset(ctx->memo_top, 0xff, sizeof ctx->memo_top);
-  ctx->cost = 16u;
-  return chain_run(ctx);
+  ctx->cost += 1686u;
+  ctx->eager = 1;
+  result = chain_run(ctx);
+  if (result.stage < 1) chain_eager1(ctx);
+  ctx->eager = 0;
+  return result;
+}
+#endif
+#endif
+#ifdef HYB_STATS
+void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user) {
+  hyb_dump dump;
+  uint32_t cost[3];
+  cost[0] = (uint32_t)(ctx->stats.cost_sum & 0xFFFFFFFFu);
+  cost[1] = (uint32_t)(ctx->stats.cost_sum >> 32);
+  cost[2] = ctx->stats.cost_max;
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998\012");
+  hyb_dump_list(&dump, "cost", cost, 3);
+  hyb_dump_list(&dump, "decisions", &ctx->stats.decisions, 1);
+  hyb_dump_list(&dump, "stages", ctx->stats.stages, 2);
+  hyb_dump_list(&dump, "classes", ctx->stats.classes, 2);
+  hyb_dump_list(&dump, "computes", ctx->stats.computes, 2);
+  hyb_dump_list(&dump, "hits", ctx->stats.hits, 2);
+  hyb_dump_list(&dump, "visits", ctx->stats.visits, 3);
+  hyb_dump_end(&dump);
 }
 #endif
 #endif

@@ -17,13 +17,13 @@ def spaced(text):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0, "0 MAC"),
-        (950, "950 MAC"),
-        (18_234, "18.2 k MAC"),
-        (182_345.6, "0.182 M MAC"),
-        (1.234e9, "1.23 G MAC"),
-        (12_345_678, "12.3 M MAC"),
-        (3.25, "3.25 MAC"),
+        (0, "0 instructions"),
+        (950, "950 instructions"),
+        (18_234, "18.2 k instructions"),
+        (182_345.6, "0.182 M instructions"),
+        (1.234e9, "1.23 G instructions"),
+        (12_345_678, "12.3 M instructions"),
+        (3.25, "3.25 instructions"),
         (None, "–"),
         (float("nan"), "–"),
         (True, "–"),
@@ -34,8 +34,8 @@ def test_costs(value, shown):
 
 
 def test_costs_side_by_side_have_one_unit_unless_one_is_tiny():
-    assert spaced(formats.amount(81_100, like=219_000)) == "0.0811 M MAC"
-    assert spaced(formats.amount(3_103, like=219_000)) == "3.10 k MAC"
+    assert spaced(formats.amount(81_100, like=219_000)) == "0.0811 M instructions"
+    assert spaced(formats.amount(3_103, like=219_000)) == "3.10 k instructions"
 
 
 @pytest.mark.parametrize(

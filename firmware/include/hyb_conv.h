@@ -1,0 +1,294 @@
+/* Standard convolution, pointwise included: the window of a position is gathered as int16, then multiplied by the
+ * weights of two channels at a time. Equals feature_extractors/ops/convolution.py bit for bit.
+ *
+ * Weights stand as [channel pair][tap][2]: the taps of a channel in the order (kt, kb, input channel), zeros up to a
+ * multiple of 4 taps, and zeros up to a multiple of 4 channels. So a word holds two neighbouring taps of two channels,
+ * and one SXTB16 gives a channel's pair. */
+#ifndef HYB_CONV_H
+#define HYB_CONV_H
+#include "hyb_core.h"
+#include "hyb_layer.h"
+#include "hyb_simd.h"
+
+#ifdef HYB_SIMD
+
+/* int16 from n elements. */
+#define HYB_DEFINE_WIDEN(suffix, type)                                                                                 \
+  static inline void hyb_widen_4_##suffix(int16_t *to, const type *from) {                                             \
+    const uint32_t word = hyb_load(from), even = hyb_even_##suffix(word), odd = hyb_odd_##suffix(word);                \
+    hyb_store(to, hyb_low_halves(even, odd));                                                                          \
+    hyb_store(to + 2, hyb_high_halves(even, odd));                                                                     \
+  }
+
+HYB_DEFINE_WIDEN(u8, uint8_t)
+HYB_DEFINE_WIDEN(s8, int8_t)
+
+static inline void hyb_widen_4_s16(int16_t *to, const int16_t *from) {
+  hyb_store(to, hyb_load(from));
+  hyb_store(to + 2, hyb_load(from + 2));
+}
+
+#define HYB_WIDEN(suffix, to, from, n)                                                                                 \
+  do {                                                                                                                 \
+    for (; (n) >= 8; (n) -= 8, (to) += 8, (from) += 8) {                                                               \
+      hyb_widen_4_##suffix(to, from);                                                                                  \
+      hyb_widen_4_##suffix((to) + 4, (from) + 4);                                                                      \
+    }                                                                                                                  \
+    if ((n) >= 4) {                                                                                                    \
+      hyb_widen_4_##suffix(to, from);                                                                                  \
+      (n) -= 4, (to) += 4, (from) += 4;                                                                                \
+    }                                                                                                                  \
+    for (; (n) > 0; (n)--) *(to)++ = *(from)++;                                                                        \
+  } while (0)
+
+typedef struct {
+  int32_t a, b, c, d;
+} hyb_conv_sums_of_4;
+
+/* Four taps of channels 0 .. 3 at one position. w, v: of channels 0 and 1, and of 2 and 3. */
+static inline void hyb_conv_taps(hyb_conv_sums_of_4 *sum, const int16_t *x, const int8_t *w, const int8_t *v) {
+  const hyb_two_words two = hyb_load_two(x);
+  hyb_two_words pair = hyb_load_two(w);
+  sum->a = hyb_mac_d(two.a, hyb_even_s8(pair.a), sum->a);
+  sum->b = hyb_mac_d(two.a, hyb_odd_s8(pair.a), sum->b);
+  sum->a = hyb_mac_d(two.b, hyb_even_s8(pair.b), sum->a);
+  sum->b = hyb_mac_d(two.b, hyb_odd_s8(pair.b), sum->b);
+  pair = hyb_load_two(v);
+  sum->c = hyb_mac_d(two.a, hyb_even_s8(pair.a), sum->c);
+  sum->d = hyb_mac_d(two.a, hyb_odd_s8(pair.a), sum->d);
+  sum->c = hyb_mac_d(two.b, hyb_even_s8(pair.b), sum->c);
+  sum->d = hyb_mac_d(two.b, hyb_odd_s8(pair.b), sum->d);
+}
+
+/* Channels [c0, c1) of the position at `to`. x: `taps` int16, 8-byte aligned. */
+#define HYB_DEFINE_CONV_AT_1(suffix, type)                                                                             \
+  HYB_SHARED void hyb_conv_at_1_##suffix(const hyb_layer *p, const int16_t *x, int32_t c0, int32_t c1, int32_t *acc,   \
+                                         type *to) {                                                                   \
+    const int8_t *w = p->weights + (c0 & ~3) * p->taps;                                                                \
+    for (int32_t c = c0 & ~3; c < c1; c += 4) {                                                                        \
+      const int32_t *bias = p->bias + c, *m = p->multiplier + c;                                                       \
+      const uint8_t *s = p->shift + c;                                                                                 \
+      hyb_conv_sums_of_4 sum = {bias[0], bias[1], bias[2], bias[3]};                                                   \
+      const int8_t *end = w + 2 * p->taps, *v = end;                                                                   \
+      const int16_t *at = x;                                                                                           \
+      if ((p->taps & 4) != 0) {                                                                                        \
+        hyb_conv_taps(&sum, at, w, v);                                                                                 \
+        at += 4, w += 8, v += 8;                                                                                       \
+      }                                                                                                                \
+      for (; w != end; at += 8, w += 16, v += 16) {                                                                    \
+        hyb_conv_taps(&sum, at, w, v);                                                                                 \
+        hyb_conv_taps(&sum, at + 4, w + 8, v + 8);                                                                     \
+      }                                                                                                                \
+      w = v;                                                                                                           \
+      if (p->high && c >= c0 && c + 4 <= c1) {                                                                         \
+        to[c] = (type)hyb_half_##suffix(hyb_scaled(sum.a, m[0], s[0]));                                                \
+        to[c + 1] = (type)hyb_half_##suffix(hyb_scaled(sum.b, m[1], s[1]));                                            \
+        to[c + 2] = (type)hyb_half_##suffix(hyb_scaled(sum.c, m[2], s[2]));                                            \
+        to[c + 3] = (type)hyb_half_##suffix(hyb_scaled(sum.d, m[3], s[3]));                                            \
+      } else {                                                                                                         \
+        const int32_t first = hyb_max(c, c0);                                                                          \
+        acc[0] = sum.a, acc[1] = sum.b, acc[2] = sum.c, acc[3] = sum.d;                                                \
+        hyb_store_##suffix(p, acc + (first - c), first, hyb_min(c + 4, c1), to);                                       \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+
+HYB_DEFINE_CONV_AT_1(u8, uint8_t)
+HYB_DEFINE_CONV_AT_1(s8, int8_t)
+HYB_DEFINE_CONV_AT_1(s16, int16_t)
+
+/* Word k of `from` to word 4 * k of `to`: the windows of four positions side by side. */
+HYB_SHARED void hyb_conv_beside(int16_t *to, const int16_t *from, int32_t n) {
+  for (; n > 0; n -= 4, from += 4, to += 16) {
+    const hyb_two_words two = hyb_load_two(from);
+    hyb_store(to, two.a);
+    hyb_store(to + 8, two.b);
+  }
+}
+
+/* Sums of two channels (0 and 1) at four positions (a to d). */
+typedef struct {
+  int32_t a0, a1, b0, b1, c0, c1, d0, d1;
+} hyb_sums_at_4;
+
+/* Two taps of two channels at four positions. */
+static inline void hyb_conv_taps_at_4(hyb_sums_at_4 *sum, const int16_t *x, const int8_t *w) {
+  const uint32_t word = hyb_load(w), first = hyb_even_s8(word), second = hyb_odd_s8(word);
+  hyb_two_words two = hyb_load_two(x);
+  sum->a0 = hyb_mac_d(two.a, first, sum->a0);
+  sum->a1 = hyb_mac_d(two.a, second, sum->a1);
+  sum->b0 = hyb_mac_d(two.b, first, sum->b0);
+  sum->b1 = hyb_mac_d(two.b, second, sum->b1);
+  two = hyb_load_two(x + 4);
+  sum->c0 = hyb_mac_d(two.a, first, sum->c0);
+  sum->c1 = hyb_mac_d(two.a, second, sum->c1);
+  sum->d0 = hyb_mac_d(two.b, first, sum->d0);
+  sum->d1 = hyb_mac_d(two.b, second, sum->d1);
+}
+
+/* Sums of channels c and c + 1 (c even) at four positions: acc[channel][position]. x: [tap pair][position][2]. */
+HYB_SHARED void hyb_conv_sums_at_4(const hyb_layer *p, const int16_t *x, int32_t c, int32_t *acc) {
+  const int8_t *w = p->weights + c * p->taps, *end = w + 2 * p->taps;
+  const int32_t first = p->bias[c], second = p->bias[c + 1];
+  hyb_sums_at_4 sum = {first, second, first, second, first, second, first, second};
+  if ((p->taps & 4) != 0) {
+    hyb_conv_taps_at_4(&sum, x, w);
+    hyb_conv_taps_at_4(&sum, x + 8, w + 4);
+    x += 16;
+    w += 8;
+  }
+  while (w != end) {
+    hyb_conv_taps_at_4(&sum, x, w);
+    hyb_conv_taps_at_4(&sum, x + 8, w + 4);
+    hyb_conv_taps_at_4(&sum, x + 16, w + 8);
+    hyb_conv_taps_at_4(&sum, x + 24, w + 12);
+    x += 32;
+    w += 16;
+  }
+  acc[0] = sum.a0, acc[1] = sum.b0, acc[2] = sum.c0, acc[3] = sum.d0;
+  acc[4] = sum.a1, acc[5] = sum.b1, acc[6] = sum.c1, acc[7] = sum.d1;
+}
+
+/* Channels [c0, c1) of four neighbouring positions, the first at `to`. x: as above; acc: 8 words. */
+#define HYB_DEFINE_CONV_AT_4(suffix, type)                                                                             \
+  static inline void hyb_store_at_4_##suffix(const hyb_layer *p, const int32_t *acc, int32_t c, type *to) {            \
+    const int32_t m = p->multiplier[c], s = p->shift[c], step = p->channels;                                           \
+    to += c;                                                                                                           \
+    to[0] = (type)hyb_half_##suffix(hyb_scaled(acc[0], m, s));                                                         \
+    to[step] = (type)hyb_half_##suffix(hyb_scaled(acc[1], m, s));                                                      \
+    to[2 * step] = (type)hyb_half_##suffix(hyb_scaled(acc[2], m, s));                                                  \
+    to[3 * step] = (type)hyb_half_##suffix(hyb_scaled(acc[3], m, s));                                                  \
+  }                                                                                                                    \
+  static inline void hyb_conv_at_4_##suffix(const hyb_layer *p, const int16_t *x, int32_t c0, int32_t c1,              \
+                                            int32_t *acc, type *to) {                                                  \
+    for (int32_t c = c0 & ~1; c < c1; c += 2) {                                                                        \
+      hyb_conv_sums_at_4(p, x, c, acc);                                                                                \
+      if (c >= c0) hyb_store_at_4_##suffix(p, acc, c, to);                                                             \
+      if (c + 1 < c1) hyb_store_at_4_##suffix(p, acc + 4, c + 1, to);                                                  \
+    }                                                                                                                  \
+  }
+
+HYB_DEFINE_CONV_AT_4(u8, uint8_t)
+HYB_DEFINE_CONV_AT_4(s8, int8_t)
+HYB_DEFINE_CONV_AT_4(s16, int16_t)
+
+#else
+
+#define HYB_WIDEN(suffix, to, from, n)                                                                                 \
+  do {                                                                                                                 \
+    for (; (n) > 0; (n)--) *(to)++ = *(from)++;                                                                        \
+  } while (0)
+
+/* Sums of channels [c0, c1) at one position; acc[0] is that of channel c0 rounded down to a multiple of 4. */
+HYB_SHARED void hyb_conv_sums(const hyb_layer *p, const int16_t *x, int32_t c0, int32_t c1, int32_t *acc) {
+  const int8_t *w = p->weights + (c0 & ~3) * p->taps;
+  for (int32_t c = c0 & ~3; c < c1; c += 2) {
+    const int16_t *at = x, *end = x + p->taps;
+    int32_t first = p->bias[c], second = p->bias[c + 1];
+    for (; at != end; at += 4, w += 8) {
+      first += (int32_t)at[0] * w[0];
+      second += (int32_t)at[0] * w[1];
+      first += (int32_t)at[1] * w[2];
+      second += (int32_t)at[1] * w[3];
+      first += (int32_t)at[2] * w[4];
+      second += (int32_t)at[2] * w[5];
+      first += (int32_t)at[3] * w[6];
+      second += (int32_t)at[3] * w[7];
+    }
+    *acc++ = first;
+    *acc++ = second;
+  }
+}
+
+#define HYB_DEFINE_CONV_AT_1(suffix, type)                                                                             \
+  static inline void hyb_conv_at_1_##suffix(const hyb_layer *p, const int16_t *x, int32_t c0, int32_t c1,              \
+                                            int32_t *acc, type *to) {                                                  \
+    hyb_conv_sums(p, x, c0, c1, acc);                                                                                  \
+    hyb_store_##suffix(p, acc + (c0 & 3), c0, c1, to);                                                                 \
+  }
+
+HYB_DEFINE_CONV_AT_1(u8, uint8_t)
+HYB_DEFINE_CONV_AT_1(s8, int8_t)
+HYB_DEFINE_CONV_AT_1(s16, int16_t)
+
+#endif
+
+/* The window of output position (t, b) as `taps` int16, zeros in the padding. */
+#define HYB_DEFINE_GATHER(suffix, type)                                                                                \
+  HYB_SHARED void hyb_conv_window_##suffix(const hyb_layer *p, const type *in, int32_t t, int32_t b, int16_t *x) {     \
+    const hyb_window w = hyb_window_at(p, t, b);                                                                       \
+    const int32_t line = p->kernel_b * p->in_channels, part = (w.j1 - w.j0) * p->in_channels;                          \
+    const type *from = in + (w.t * p->in_bands + w.b) * p->in_channels;                                                \
+    int32_t rows = w.i1 - w.i0, width = part;                                                                          \
+    if (rows * part != p->taps) memset(x, 0, (size_t)p->taps * sizeof *x);                                             \
+    if (p->kernel_b == p->in_bands && part == line) { /* one run of memory */                                          \
+      width = rows * line;                                                                                             \
+      rows = 1;                                                                                                        \
+    }                                                                                                                  \
+    x += w.i0 * line + w.j0 * p->in_channels;                                                                          \
+    for (; rows > 0; rows--, x += line, from += p->in_bands * p->in_channels) {                                        \
+      const type *source = from;                                                                                       \
+      int16_t *to = x;                                                                                                 \
+      int32_t n = width;                                                                                               \
+      HYB_WIDEN(suffix, to, source, n);                                                                                \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  HYB_SHARED void hyb_conv_gather_##suffix(const hyb_layer *p, const type *in, int32_t t, int32_t b, int16_t *x) {     \
+    if (p->kernel_t * p->kernel_b == 1) { /* pointwise */                                                              \
+      const type *from = in + (t * p->stride_t * p->in_bands + b * p->stride_b) * p->in_channels;                      \
+      int32_t n = p->in_channels;                                                                                      \
+      for (int32_t k = n; k < p->taps; k++) x[k] = 0;                                                                  \
+      HYB_WIDEN(suffix, x, from, n);                                                                                   \
+    } else {                                                                                                           \
+      hyb_conv_window_##suffix(p, in, t, b, x);                                                                        \
+    }                                                                                                                  \
+  }
+
+HYB_DEFINE_GATHER(u8, uint8_t)
+HYB_DEFINE_GATHER(s8, int8_t)
+HYB_DEFINE_GATHER(s16, int16_t)
+
+/* Scratch: sums of all channels (up to a multiple of 4, and 4 more), a window, and `block` windows side by side. */
+static inline int16_t *hyb_conv_scratch(const hyb_layer *p, void *scratch) {
+  return (int16_t *)((int32_t *)scratch + ((p->channels + 3) & ~3) + 4);
+}
+
+#ifdef HYB_SIMD
+/* Four positions at a time, as long as they are neighbours in memory; moves `at` past them. */
+#define HYB_DEFINE_CONV_BLOCKS(is, it, os, ot)                                                                         \
+  static inline void hyb_conv_blocks_##is##_##os(const hyb_layer *p, const it *in, const hyb_box *box, hyb_walk *at,   \
+                                                 int32_t *acc, int16_t *x, ot *out) {                                  \
+    int16_t *beside = x + p->taps;                                                                                     \
+    if (box->b1 - box->b0 != p->bands || p->block != 4 || !p->high) return;                                            \
+    while (at->left >= 4) {                                                                                            \
+      ot *to = out + hyb_offset(p, at);                                                                                \
+      for (int32_t k = 0; k < 8; k += 2, hyb_next(box, at)) {                                                          \
+        hyb_conv_gather_##is(p, in, at->t, at->b, x);                                                                  \
+        hyb_conv_beside(beside + k, x, p->taps);                                                                       \
+      }                                                                                                                \
+      hyb_conv_at_4_##os(p, beside, box->c0, box->c1, acc, to);                                                        \
+    }                                                                                                                  \
+  }
+#define HYB_CONV_BLOCKS(is, os) hyb_conv_blocks_##is##_##os(p, in, box, &at, acc, x, out)
+#else
+#define HYB_DEFINE_CONV_BLOCKS(is, it, os, ot)
+#define HYB_CONV_BLOCKS(is, os) (void)0
+#endif
+
+/* A box of the output. in, out: whole maps; scratch: see hyb_conv_scratch, 8-byte aligned. */
+#define HYB_DEFINE_CONV(is, it, os, ot)                                                                                \
+  HYB_DEFINE_CONV_BLOCKS(is, it, os, ot)                                                                               \
+  HYB_SHARED void hyb_conv_##is##_##os(const hyb_layer *p, const it *in, const hyb_box *box, void *scratch, ot *out) { \
+    int32_t *acc = (int32_t *)scratch;                                                                                 \
+    int16_t *x = hyb_conv_scratch(p, scratch);                                                                         \
+    hyb_walk at = hyb_first(box);                                                                                      \
+    HYB_CONV_BLOCKS(is, os);                                                                                           \
+    for (; at.left > 0; hyb_next(box, &at)) {                                                                          \
+      hyb_conv_gather_##is(p, in, at.t, at.b, x);                                                                      \
+      hyb_conv_at_1_##os(p, x, box->c0, box->c1, acc, out + hyb_offset(p, &at));                                       \
+    }                                                                                                                  \
+  }
+
+HYB_FOR_TYPES(HYB_DEFINE_CONV)
+
+#endif /* HYB_CONV_H */

@@ -1,0 +1,2 @@
+/* The model itself: the build compiles this file alone with <MODEL>_IMPLEMENTATION defined. */
+#include "model.h"

@@ -1,0 +1,407 @@
+"""A stream decides as fresh windows do, in Python and in C alike, and pays only for what is new."""
+
+import ctypes
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen.artifacts import write_code
+from codegen.host import FLAGS, WARNINGS, CompilerError, NativeStream, compile_c
+from codegen.interpret import run
+from codegen.plan import Plan
+from codegen.stream import Stream
+from codegen.streaming import StreamError, stream_plan
+from feature_extractors.graph import Graph
+from feature_extractors.ops.convolution import Conv
+from feature_extractors.ops.samples import Samples
+from tests import recordings
+from tests.c_helpers import compile_shared
+from tests.compilers import COMPILERS, SANITIZE, sanitizers_work
+from tests.front_end_plan import KWS12, front_end_plan
+from tests.random_plans import Draw, deep_plan, random_plan
+from tree_backends.build import ForestBuilder
+from tree_backends.forest import Feature
+
+SEEDS = range(8)
+
+
+def pushes(rng, total):
+    """Sizes of pushes, some of them 0, some of them longer than a window."""
+    sizes = []
+    while sum(sizes) < total:
+        sizes.append(int(rng.choice([0, 1, 7, 25, 50, 75, 100, 150, rng.integers(1, 200), rng.integers(1, 1500)])))
+    return sizes
+
+
+def same_as_fresh(plan, pcm, decisions):
+    """Whether decisions equal fresh ones on their windows."""
+    count = plan.source.value.shape[0]
+    padded = np.pad(pcm, (0, count))  # samples behind the last frame, which nothing reads
+    made = [d for d in decisions if d.label >= 0]
+    if not made:
+        return
+    fresh = run(plan, np.stack([padded[d.start : d.start + count] for d in made]))
+    for i, d in enumerate(made):
+        found = (d.label, d.stage, d.margin, d.visits, d.scores.tolist())
+        expected = (fresh.label[i], fresh.stage[i], fresh.margin[i], fresh.visits[i], fresh.scores[i].tolist())
+        assert found == expected
+
+
+def same_as_c(python, native):
+    """Whether Python and C say and count the same."""
+    for field in ("label", "stage", "margin", "cost", "visits"):
+        assert getattr(python, field) == getattr(native, field), field
+    for field in ("computes", "hits", *(["scores"] if python.label >= 0 else [])):
+        np.testing.assert_array_equal(getattr(python, field), getattr(native, field), field)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Plans that stream, with their C: built when first asked for."""
+    built = {}
+
+    def get(seed):
+        if seed not in built:
+            plan, pcm = deep_plan(seed)
+            folder = tmp_path_factory.mktemp(f"deep{seed}")
+            write_code(plan, folder)
+            built[seed] = plan, np.concatenate(pcm), NativeStream(folder, plan.name, flags=("-std=c99", "-O1"))
+        return built[seed]
+
+    return get
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SEEDS), st.integers(0, 2**32 - 1))
+def test_c_equals_python_and_python_a_fresh_run(models, seed, draw):
+    plan, pcm, native = models(seed)
+    rng, stream = np.random.default_rng(draw), Stream(plan)
+    pcm = np.roll(pcm, int(rng.integers(len(pcm))))[:3000]
+    native.reset()
+    often, at, before, decisions = rng.choice([0.2, 0.9]), 0, 0, []
+    for size in pushes(rng, len(pcm)):
+        part = pcm[at : at + size]
+        at += size
+        stream.push(part)
+        native.push(part)
+        assert stream.ready == native.ready
+        if rng.random() < often:
+            decision = stream.decide()
+            same_as_c(decision, native.decide())
+            assert decision.cost <= (stream.pushed - before) * stream.how.frame_price + stream.how.decide_max
+            decisions.append(decision)
+            before = stream.pushed if stream.ready else 0
+    same_as_fresh(plan, pcm, decisions)
+
+
+def test_random_plans_keep_maps_of_every_kind():
+    """Maps with a gap that are kept and that are not, kept tiles, strides, frames of two lengths."""
+    found = set()
+    for seed in SEEDS:
+        how = stream_plan(deep_plan(seed)[0])
+        found |= {"kept"} if how.kept else set()
+        found |= {"only a gap"} if set(how.gaps) - how.kept else set()
+        found |= {"tiles"} if how.kept_tiles else set()
+        found |= {"stride"} if how.stride > 1 else set()
+        found |= {"two readers"} if len(how.readers) > 1 else set()
+        found |= {"frames on demand"} if any(how.plan.on_demand(n) for n in how.readers) else set()
+        found |= {"frames apart"} if how.hop > how.frame else set()
+    assert found == {"kept", "only a gap", "tiles", "stride", "two readers", "frames on demand", "frames apart"}
+
+
+def bursts(seconds):
+    """Sound of changing loudness, int16 (seconds * 16000,)."""
+    rng = np.random.default_rng(7)
+    level = np.repeat(10 ** rng.uniform(0.5, 4, 10 * seconds), 1600)
+    return np.clip(rng.normal(size=16_000 * seconds) * level, -32768, 32767).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """A plan over log-mel frames, its C as a stream, and ten seconds of sound int16 (n,)."""
+    pcm = bursts(10)
+    plan = front_end_plan(pcm.reshape(-1, 16000))
+    folder = tmp_path_factory.mktemp("frames")
+    write_code(plan, folder)
+    return plan, NativeStream(folder, plan.name), pcm
+
+
+@pytest.mark.parametrize("kind", ["speech", "bursts"])
+@pytest.mark.parametrize("draw", range(3))
+def test_sound_through_the_real_front_end(frames, kind, draw):
+    plan, native, pcm = frames
+    rng, stream, decisions, at = np.random.default_rng(draw), Stream(plan), [], 0
+    pcm = recordings.clips("speech", 10).reshape(-1) if kind == "speech" else pcm
+    pcm = pcm[int(rng.integers(100_000)) :][:40_000]
+    native.reset()
+    while at < len(pcm):
+        size = int(rng.choice([320, 640, 1280, rng.integers(1, 5000)]))
+        stream.push(pcm[at : at + size])
+        native.push(pcm[at : at + size])
+        at += size
+        decisions.append(stream.decide())
+        same_as_c(decisions[-1], native.decide())
+    same_as_fresh(plan, pcm, decisions)
+
+
+def decide_after(stream, pcm, samples):
+    """Push the next samples and decide: (decision, the rest)."""
+    stream.push(pcm[:samples])
+    return stream.decide(), pcm[samples:]
+
+
+def computed(stream, decision):
+    """Names of the maps that were computed for a decision."""
+    return {m.name for m, n in zip(stream.plan.maps, decision.computes, strict=True) if n}
+
+
+def test_a_decision_pays_only_for_what_is_new(frames):
+    """The second of two windows that overlap is cheap; where nothing is new, what is kept is not computed at all."""
+    plan, _, pcm = frames
+    stream = Stream(plan)
+    how = stream.how
+    assert (how.hop, how.frames, how.stride, how.kept) == (320, 49, 4, {"pw0", "pw1", "pw2"})
+    assert set(how.gaps) == {"dw0", "pw0", "dw1", "pw1", "dw2", "pw2"}
+    first, pcm = decide_after(stream, pcm, 16000)
+    assert first.computes[0] == 49 and computed(stream, first) >= {"dw0", "pw0", "mean1", "head1"}
+    second, pcm = decide_after(stream, pcm, how.stride * 320)
+    assert second.computes[0] == how.stride and second.cost < first.cost / 3
+    third = stream.decide()
+    assert not computed(stream, third) & {"log_mel", "dw0", "pw0", "dw1", "pw1"} and third.cost < second.cost
+    assert third.scores.tolist() == second.scores.tolist()
+    odd, pcm = decide_after(stream, pcm, 320)
+    whole = stream.plan.price("pw0") + stream.plan.price("pw1")
+    assert odd.cost > second.cost - how.stride * how.frame_price + whole / 2
+
+
+def test_a_stage_that_was_skipped_finds_what_it_kept_before(frames):
+    """What the second stage keeps holds over decisions that leave after the first."""
+    plan, _, pcm = frames
+    stream = Stream(plan)
+    late = {"dw2", "pw2"}
+    less = replace(
+        stream.how, kept=stream.how.kept - late, gaps={n: g for n, g in stream.how.gaps.items() if n not in late}
+    )
+    other, stages, cheaper = Stream(plan, less), [], 0
+    for part in pcm.reshape(-1, stream.how.stride * 320):
+        stream.push(part)
+        other.push(part)
+        decision, again = stream.decide(), other.decide()
+        assert decision.scores.tolist() == again.scores.tolist()
+        if decision.stage == 1 and stages[-1:] == [0] and decision.cost < again.cost:
+            assert 1 in stages[-6:]
+            cheaper += 1
+        stages.append(decision.stage)
+    assert cheaper
+
+
+def test_before_a_whole_window_nothing_is_decided(frames):
+    plan, native, pcm = frames
+    native.reset()
+    stream = Stream(plan)
+    for part in (pcm[:0], pcm[:1000], pcm[1000 : 48 * 320 + 511]):
+        stream.push(part)
+        native.push(part)
+        decision = native.decide()
+        same_as_c(stream.decide(), decision)
+        assert (native.ready, decision.label, decision.stage, decision.margin) == (False, -1, -1, 0)
+    native.push(pcm[:1])
+    assert native.ready and native.decide().label >= 0
+
+
+def test_null_and_empty_pushes_change_nothing(frames):
+    _, native, pcm = frames
+    native.reset()
+    native.push(pcm[:20_000])
+    expected = native.decide()
+    native.reset()
+    for part in np.split(pcm[:20_000], [0, 0, 5, 5, 512, 16_000]):
+        native.push_nothing(0)
+        native.push_nothing(7)
+        native.push(part)
+        native.push(pcm[:0])
+    same_as_c(expected, native.decide())
+
+
+def test_a_plan_that_reads_samples_otherwise_says_so(tmp_path):
+    """`random_plan` cuts the samples in two ways: Python and the C compiler name them."""
+    plan, _ = random_plan(1)
+    with pytest.raises(StreamError, match=r"step on by different numbers of them|otherwise than frame by frame"):
+        Stream(plan)
+    write_code(plan, tmp_path)
+    with pytest.raises(CompilerError, match=r"rnd\.h cannot stream: "):
+        NativeStream(tmp_path, plan.name)
+
+
+def test_a_padded_map_over_samples_does_not_stream():
+    graph = Graph()
+    graph.add("pcm", Samples(16000, 95))
+    draw = Draw(0)
+    padded = Conv(
+        weights=draw.weights(2, 10, 1, 1), stride=(10, 1), pad=(0, 9, 0, 0), dtype="int8", fold_bands=False, group=2,
+        **draw.scaling(2, 1e-3),
+    )  # fmt: skip
+    graph.add("frames", padded, ["pcm"])
+    builder = ForestBuilder(2, [Feature("frames", (0, 0, 0))], 0.01)
+    node = builder.node()
+    builder.set_node(node, 0, 1, builder.leaf(0.0), builder.leaf(1.0))
+    builder.tree(node, 0)
+    builder.stage()
+    with pytest.raises(StreamError, match="map frames reads padding behind the samples"):
+        stream_plan(Plan("p", ("a", "b"), graph, builder.finish()))
+
+
+USER = """\
+#define DEEP_IMPLEMENTATION
+{define}
+#include "deep.h"
+deep_context ctx;
+int32_t listen(const int16_t *pcm);
+int32_t listen(const int16_t *pcm) {{
+  deep_init(&ctx);
+  deep_push(&ctx, pcm, 5);
+  return deep_ready(&ctx) ? deep_decide(&ctx).label : -1;
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The C of a plan with kept maps and kept tiles."""
+    plans = [deep_plan(seed)[0] for seed in SEEDS]
+    plan = next(p for p in plans if stream_plan(p).kept and stream_plan(p).kept_tiles)
+    path = tmp_path_factory.mktemp("user")
+    write_code(plan, path)
+    (path / "user.c").write_text(USER.format(define="#define DEEP_STREAM"))
+    return path
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("language", [["-std=c99"], ["-x", "c++", "-std=c++11"]])
+def test_the_header_streams_without_a_warning(folder, compiler, language):
+    flags = [w for w in WARNINGS if language[0] == "-std=c99" or w != "-Wstrict-prototypes"]
+    compile_c([folder / "user.c"], folder / "user.o", ["-c", "-O2", *language, *flags], compiler)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_every_compiler_streams_the_same(compiler, tmp_path):
+    plan, pcm = deep_plan(3)
+    write_code(plan, tmp_path)
+    native, stream = NativeStream(tmp_path, plan.name, compiler, ("-std=c99", "-O3")), Stream(plan)
+    for part in np.array_split(pcm.reshape(-1)[:5000], 40):
+        stream.push(part)
+        native.push(part)
+        same_as_c(stream.decide(), native.decide())
+
+
+def test_streaming_and_the_eager_baseline_exclude_each_other(folder, tmp_path):
+    (tmp_path / "both.c").write_text(USER.format(define="#define DEEP_STREAM\n#define DEEP_EAGER"))
+    with pytest.raises(CompilerError, match="define one of them"):
+        compile_c([tmp_path / "both.c"], tmp_path / "both.o", ["-c", f"-I{folder}"])
+
+
+def test_a_file_that_forgets_to_stream_does_not_link(folder, tmp_path):
+    """The two contexts differ: a program that mixes them must not come into being."""
+    (tmp_path / "main.c").write_text(
+        '#include "deep.h"\nstatic deep_context ctx;\nint main(void) { deep_init(&ctx); return 0; }\n'
+    )
+    with pytest.raises(CompilerError):
+        compile_c([tmp_path / "main.c", folder / "user.c"], tmp_path / "main", [f"-I{folder}"])
+
+
+MAIN = """\
+#include <stdio.h>
+#define FRAMES_IMPLEMENTATION
+#define FRAMES_STREAM
+#include "frames.h"
+static frames_context ctx;
+static int16_t pcm[1000];
+int main(int argc, char **argv) {
+  FILE *file = fopen(argv[argc - 1], "rb");
+  size_t n;
+  frames_init(&ctx);
+  while ((n = fread(pcm, 2, 777, file)) > 0) {
+    frames_result r;
+    frames_push(&ctx, pcm, n);
+    frames_push(&ctx, NULL, n);
+    r = frames_decide(&ctx);
+    printf("%d %u\\n", (int)r.label, (unsigned)r.cost);
+  }
+  fclose(file);
+  return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not sanitizers_work(), reason="no compiler with a working address sanitizer was found")
+def test_samples_at_full_scale_under_sanitizers(frames, tmp_path):
+    plan, _, _ = frames
+    rng, n = np.random.default_rng(0), np.arange(24_000)
+    square = np.where(n // 40 % 2, 32767, -32768)
+    noise = rng.choice([-32768, 32767], 24_000)
+    pcm = np.concatenate([square, noise, np.full(8000, -32768)]).astype("<i2")
+    write_code(plan, tmp_path)
+    (tmp_path / "main.c").write_text(MAIN)
+    (tmp_path / "pcm.raw").write_bytes(pcm.tobytes())
+    compile_c([tmp_path / "main.c"], tmp_path / "main", [*FLAGS, *SANITIZE], COMPILERS[0])
+    done = subprocess.run([tmp_path / "main", tmp_path / "pcm.raw"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    stream, lines = Stream(plan), []
+    for at in range(0, len(pcm), 777):
+        stream.push(pcm[at : at + 777])
+        decision = stream.decide()
+        lines.append(f"{decision.label} {decision.cost}")
+    assert done.stdout.splitlines() == lines
+
+
+def test_costs_of_a_stream_that_nobody_asks_stop_short_of_32_bits(frames, monkeypatch):
+    plan, _, pcm = frames
+    stream = Stream(plan)
+    monkeypatch.setattr("codegen.stream.COST_LIMIT", stream.how.decide_max + 10 * stream.how.frame_price)
+    stream.push(pcm[:20_000])
+    assert stream.decide().cost <= stream.how.decide_max + 10 * stream.how.frame_price
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**128 - 1), st.integers(0, 140), st.integers(0, 140), st.integers(0, 140))
+def test_memo_bits_slide(bits, first, last, by):
+    head = "void slide(uint32_t *memo, int32_t words, int32_t first, int32_t last, int32_t by)"
+    body = f'#include "hyb_stream.h"\n{head};\n{head} {{ hyb_memo_slide(memo, words, first, last, by); }}\n'
+    memo = np.array([bits >> 32 * i & 0xFFFFFFFF for i in range(4)], np.uint32)
+    compile_shared(body).slide(ctypes.c_void_p(memo.ctypes.data), 4, first, last, by)
+    found = sum(int(word) << 32 * i for i, word in enumerate(memo))
+    assert found == sum(1 << i for i in range(first, min(last, 128)) if bits >> (i + by) & 1)
+
+
+def test_a_kws12_model_streams_in_12000_bytes(tmp_path):
+    """Context and stack together on an emulated Cortex-M4, at the shape of the keyword model."""
+    pytest.importorskip("unicorn")
+    from codegen.target import cores, cross, emulator, image
+
+    pcm = bursts(4)
+    plan = front_end_plan(pcm.reshape(-1, 16000), shape=KWS12)
+    write_code(plan, tmp_path)
+    entry = '__attribute__((section(".entry"))) '
+    (tmp_path / "m.c").write_text(
+        "#define FRAMES_IMPLEMENTATION\n#define FRAMES_STREAM\n"
+        '#include "frames.h"\nframes_context ctx; int16_t pcm[1280];\n'
+        f"{entry}void init(void) {{ frames_init(&ctx); }}\n"
+        f"{entry}int32_t hear(void) {{ frames_push(&ctx, pcm, 1280); return frames_decide(&ctx).label; }}\n"
+    )
+    core = cores.find_core("cortex-m4")
+    cross.link([tmp_path / "m.c"], tmp_path / "m.elf", core, includes=[tmp_path])
+    found = image.read_image(tmp_path / "m.elf")
+    device, stream, stages = emulator.Emulator(found, core), Stream(plan), set()
+    device.call("init")
+    for part in pcm.reshape(-1, 1280):
+        device.write("pcm", part.astype("<i2"))
+        stream.push(part)
+        decision = stream.decide()
+        assert device.call("hear") == decision.label
+        stages.add(decision.stage)
+    assert stages >= {0, 1}
+    assert found.symbols["ctx"].size + device.stack_used <= 12_000

@@ -1,0 +1,1 @@
+"""Fuzzing of what reads input from outside: model files, trained trees, samples."""
