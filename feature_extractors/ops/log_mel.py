@@ -121,7 +121,7 @@ def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, f
     op = LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets)
     silence = op.evaluate([np.zeros((1, frame, 1, 1), np.int64)], ((0, 1), (0, bands), (0, 1)), [])
     if silence.any():
-        raise OpError(f"log_mel: a floor of {floor:g} lies below what silence gives: use a higher one, such as {FLOOR:g}")
+        raise OpError(f"log_mel: a floor of {floor:g} lies below what silence gives: raise it, to {FLOOR:g} for one")
     return op
 
 
