@@ -168,8 +168,10 @@ def _unpack(folder: Path, document: dict[str, Any]) -> dict[str, np.ndarray]:
                 raise ModelFileError(f"{path} unpacks to more than any model: refused")
         with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise ModelFileError(f"{path} is damaged ({error}): fit again") from None
+    except ModelFileError:
+        raise
+    except Exception as error:  # on hostile bytes the readers of zip and npy raise errors of a dozen kinds
+        raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}): fit again") from None
 
 
 def _digest(document: dict[str, Any]) -> str:

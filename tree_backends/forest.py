@@ -18,6 +18,7 @@ import numpy as np
 VECTOR = -1
 NEVER = 2**31 - 1
 """A stage margin that no decision reaches: the stage has no exit."""
+FINEST_UNIT = 2.0**-30
 MAX_SCORE = 2**30
 
 
@@ -114,6 +115,8 @@ def _check(forest: Forest) -> None:
         raise ForestError("leaf_scores must be int32 (leaves, 1) or (leaves, classes)")
     if forest.classes < 2 or forest.bias.shape != (forest.classes,):
         raise ForestError(f"{forest.classes} classes with {len(forest.bias)} biases: a classifier needs two or more")
+    if not FINEST_UNIT <= forest.unit <= 1:
+        raise ForestError(f"a score unit of {forest.unit} logits is not in {FINEST_UNIT:g}..1: choose 1/1024")
     _check_nodes(forest)
     _check_trees(forest)
     _check_stages(forest)

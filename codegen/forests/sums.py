@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from codegen.forests.lower import Leaf, Lowered, Tree
+from tree_backends.forest import ForestError
 
 LARGEST_ADD = 32767
 LARGEST_SCORE = 2**30
+LARGEST_SUM = 2.0**127
+"""Beyond it no float of a device could hold a score."""
 MOST_BITS = 24
 
 
@@ -85,10 +88,15 @@ def merge(trees: Sequence[Tree], value: Callable[[int], float]) -> Block:
 
 
 def sums_of(lowered: Lowered, stages: int) -> Sums:
-    """Merge the trees of each output within each of `stages` runs of rounds, and round what they add."""
+    """Merge the trees of each output within each of `stages` runs of rounds, and round what they add.
+
+    Raises ForestError for leaves whose sums no float of a device could hold.
+    """
     ensemble = lowered.ensemble
     outputs = len(ensemble.bias)
     values = ensemble.values[:, 0].tolist()
+    if not sum(map(abs, [*values, *ensemble.bias.tolist()])) <= LARGEST_SUM:
+        raise ForestError("the leaves add up to more than a float holds: the model is damaged, train it again")
     programs = []
     for chosen in _runs(ensemble.trees, outputs, stages):
         of_output = [[lowered.trees[t] for t in chosen if ensemble.outputs[t] == output] for output in range(outputs)]

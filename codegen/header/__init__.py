@@ -16,13 +16,16 @@ from codegen.header.stages import stage_maps
 from codegen.header.stats import stats_functions
 from codegen.header.writing import Writing, c_string
 from codegen.plan import Plan
+from codegen.streaming import StreamPlan
 
 __all__ = ["HEADER", "RUNTIME_API", "axis_range", "c_string", "header"]
 
 
-def header(plan: Plan) -> str:
-    """The whole generated header as text. Same plan, same bytes."""
+def header(plan: Plan, stream: StreamPlan | None = None) -> str:
+    """The whole generated header as text. Same plan, same bytes. stream: how it streams, default `can_stream`."""
     w = Writing(plan)
+    if stream is not None:
+        w.stream = stream
     head(w)
     interface(w)
     _implementation(w)

@@ -1,4 +1,4 @@
-"""A generated stream under libFuzzer with sanitizers, or random inputs where clang is not there; and C against Python."""
+"""A generated stream under libFuzzer with sanitizers, or random inputs without clang; and C against Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def plan_of(seed: int) -> Plan:
 
 
 def fuzz_push(seed: int, seconds: float, runs: int | None = None, plans: int = 8) -> Outcome:
-    """Fuzz the streams of several plans, drawn from the seed, for `seconds` in all; runs: executions of each, at most."""
+    """Fuzz the streams of several plans, drawn from the seed, for `seconds` in all; runs: at most, of each."""
     outcome, begun, each = Outcome("push"), time.monotonic(), seconds / plans
     for number in range(plans):
         own = seed * plans + number
@@ -131,7 +131,8 @@ class _Compared:
 
     def _samples(self, rng: np.random.Generator, window: int) -> np.ndarray:
         hop = self.how.hop
-        n = int(rng.choice([0, 1, hop, hop * rng.integers(1, 9), rng.integers(1, 2 * hop), rng.integers(1, 2 * window)]))
+        whole, few, many = (int(rng.integers(1, end)) for end in (9, 2 * hop, 2 * window))
+        n = int(rng.choice([0, 1, hop, hop * whole, few, many]))
         level = 10 ** rng.uniform(0, 5)
         return np.clip(rng.normal(size=n) * level, -32768, 32767).astype(np.int16)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,14 @@ def lightgbm_texts() -> list[str]:
     x[rng.random(x.shape) < 0.1] = np.nan
     x[:, 4] = rng.integers(0, 70, 300)
     y = (np.nan_to_num(x[:, 0]) > 0).astype(int) + (x[:, 4] % 3 == 0)
-    kinds = [
+    kinds: list[dict[str, Any]] = [
         {"objective": "regression"},
         {"objective": "binary", "use_missing": False},
         {"objective": "multiclass", "num_class": 3},
         {"objective": "multiclassova", "num_class": 3, "zero_as_missing": True},
         {"objective": "regression", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
     ]
-    common = {"num_leaves": 6, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 0}
+    common: dict[str, Any] = {"num_leaves": 6, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 0}
     found = []
     for kind in kinds:
         target = y > 0 if kind["objective"] == "binary" else y
@@ -98,8 +99,9 @@ def use(rng: np.random.Generator, ensemble: Ensemble) -> str:
         return "accepted, sums beyond any float"
     if read_ensemble(dump_ensemble(ensemble)).scores(rows).tolist() != scores.tolist():
         raise Finding("written and read again it decides otherwise")
+    options = Options("model", one(rng, ["int16", "float32"]), optimise=one(rng, ["size", "speed"]))
     try:
-        files_of(prepare(ensemble, Options("model", one(rng, ["int16", "float32"]), optimise=one(rng, ["size", "speed"]))))
+        files_of(prepare(ensemble, options))
     except ForestError as error:
         return f"{refused(error)} by the printer"
     return "accepted"
