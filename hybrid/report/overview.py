@@ -111,9 +111,9 @@ def _cost(report: Mapping[str, Any]) -> Tile | None:
     share, eager = of_eager(report), at(report, "cost", "eager")
     note = ""
     if share is not None:
-        told = f"{formats.percent(share, 0)} of eager, {formats.amount(eager, unit(report))}"
+        told = f"{formats.percent(share, 0)} of eager, {formats.amount(eager, '')}"
         note = told if share < 1 else "every map is computed whole"
-    return Tile("Mean cost of a decision", formats.amount(mean, unit(report), eager), note)
+    return Tile(f"Mean {unit(report)}", formats.amount(mean, "", eager), note)
 
 
 def _flash(report: Mapping[str, Any]) -> Tile | None:

@@ -133,7 +133,7 @@ def _families(axes: Axes, rows: list[tuple[str, float | None, float | None]], un
         share = f" ({percent(mean / eager, 0)})" if eager and mean is not None else ""
         _family_bar(axes, place + 0.19, mean, "accent", f"mean {amount(mean, unit, reach)}{share}")
         told.append(f"{name} {amount(mean, unit)} of {amount(eager, unit)}")
-    axes.set_xlim(0, reach * 1.55)
+    axes.set_xlim(0, reach * 1.85)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(list(places), [name for name, _, _ in rows])
     axes.tick_params(axis="y", labelcolor=_PLACEHOLDERS["ink"])
