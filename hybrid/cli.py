@@ -419,6 +419,54 @@ def bench(folder: Path, data: Path | None, **options: Any) -> None:
 
 
 @cli.command()
+@folder_argument
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--split", default="test", show_default=True, type=click.Choice([*SPLITS, "all"]),
+    help="Clips of this split, as the fit drew it, or every clip of the folder.",
+)  # fmt: skip
+@click.option("--clips", default=None, type=click.IntRange(min=1), help="At most so many clips, evenly spread.")
+@click.option(
+    "--from-dump", "dump", default=None, type=click.Path(path_type=Path),
+    help="Counters that a device with HYB_STATS wrote, instead of clips.",
+)  # fmt: skip
+@click.option("--csv", "csv_folder", default=None, type=click.Path(path_type=Path), help="Folder for CSV tables.")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Folder for stats.html and stats.json.")
+@data_options(*TRAINING_ONLY)
+@skip_option
+@json_option
+@quiet_option
+def stats(folder: Path, data: Path | None, **options: Any) -> None:
+    """What decisions of the model in DIR read, computed and found: by feature, map, band, time, tree, node and class.
+
+    DATA: the recordings; default: those that the model was fitted on.
+    """
+    from hybrid.stats import from_clips, from_dump
+    from hybrid.stats.text import check_folders, text, write_csv
+
+    check_folders(options["out"], options["csv_folder"])
+    if options["dump"] is not None:
+        if data is not None:
+            raise click.UsageError("--from-dump takes no recordings: leave out DATA")
+        found = from_dump(folder, options["dump"])
+    else:
+        chosen = {name: options[name] for name, _ in DATA_OPTIONS if name not in TRAINING_ONLY}
+        split = None if options["split"] == "all" else options["split"]
+        with Reporter(options["quiet"]) as reporter:
+            found = from_clips(
+                folder, data, split=split, clips=options["clips"], skip_bad=options["skip_bad"], say=reporter.say,
+                progress=reporter.progress, **chosen,
+            )  # fmt: skip
+    if options["csv_folder"] is not None:
+        write_csv(found, options["csv_folder"])
+    if options["out"] is not None:
+        from hybrid.report.stats_page import write
+
+        write(found, options["out"])
+    emit(found, options["as_json"], text(found))
+
+
+@cli.command()
 @json_option
 def boards(as_json: bool) -> None:
     """List the boards that `hybrid bench --board` knows, with their documented figures."""

@@ -121,7 +121,7 @@ def evaluate(
     labels = model.plan.labels
     decide = engine_of(model, folder, engine, eager)
     if split is not None:
-        layout = _as_fitted(config.data, layout)
+        layout = as_fitted(config.data, layout)
     corpus = open_held_out(
         data, labels, split=split, silence_clips=config.data.silence_clips,
         silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s, **layout,
@@ -150,7 +150,7 @@ def evaluate(
     }
 
 
-def _as_fitted(data: DataConfig, layout: dict[str, Any]) -> dict[str, Any]:
+def as_fitted(data: DataConfig, layout: dict[str, Any]) -> dict[str, Any]:
     """Choices of layout and split, the fit's where none is given: else clips of its training would be tested on."""
     names = ("layout", "test_fold", "validation_fold", "leave_out", "test_takes")
     given = {name: layout.get(name) for name in names}

@@ -20,7 +20,7 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
-from hybrid import footprint, metrics, parity, summary
+from hybrid import footprint, metrics, parity, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
 from hybrid.candidates import stage_features
@@ -292,6 +292,7 @@ def _write_and_check(
         "maps": summary.maps(results),
         "stages": summary.stages(results, test.truth),
         "features": summary.features(results, Closures(plan.graph)),
+        "access": stats.in_brief(results),
         "code": code,
         "parity": summary_of,
     }

@@ -50,9 +50,7 @@ def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray |
     return StageRun(scores, reads, reads.sum(axis=1, dtype=np.int64), passed)
 
 
-def _walk(
-    forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray, passed: np.ndarray
-) -> np.ndarray:
+def _walk(forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray, passed: np.ndarray) -> np.ndarray:
     """Leaf numbers (n, trees) from starting nodes `at`; counts feature reads and nodes passed."""
     rows = np.broadcast_to(np.arange(len(values))[:, None], at.shape)
     while (inner := at >= 0).any():

@@ -34,9 +34,10 @@ def model_hash(plan: Plan) -> str:
     return digest.hexdigest()[:16]
 
 
-def dump_head(plan: Plan) -> str:
-    """The first two lines of every dump of a plan's counters."""
-    return f"hyb-stats {DUMP_FORMAT}\nmodel {plan.name} {model_hash(plan)}\n"
+def dump_head(plan: Plan, stream: bool = False) -> str:
+    """The first two lines of every dump of a plan's counters, of decisions on windows or over a stream."""
+    way = "stream" if stream else "windows"
+    return f"hyb-stats {DUMP_FORMAT}\nmodel {plan.name} {model_hash(plan)} {way}\n"
 
 
 def counter_sizes(plan: Plan) -> dict[str, int]:
@@ -82,7 +83,7 @@ def stats_interface(w: Writing) -> None:
     with _counting(w):
         w.out.lines(
             [
-                "/* Write the counters as text, a character at a time; `hybrid stats DIR --from-dump FILE` reads it. */",
+                "/* Write the counters as text, one character at a time, for `hybrid stats DIR --from-dump FILE`. */",
                 f"void {w.p}_stats_dump(const {w.p}_context *ctx, hyb_put put, void *user);",
             ]
         )
@@ -91,20 +92,29 @@ def stats_interface(w: Writing) -> None:
 def stats_functions(w: Writing) -> None:
     """`stats_dump`."""
     out = w.out
-    with _counting(w):
-        with out.block(f"void {w.p}_stats_dump(const {w.p}_context *ctx, hyb_put put, void *user)"):
-            out.line("hyb_dump dump;")
-            out.line(f"uint32_t {COST_LIST}[3];")
-            out.line(f"{COST_LIST}[0] = (uint32_t)(ctx->stats.cost_sum & 0xFFFFFFFFu);")
-            out.line(f"{COST_LIST}[1] = (uint32_t)(ctx->stats.cost_sum >> 32);")
-            out.line(f"{COST_LIST}[2] = ctx->stats.cost_max;")
-            out.line(f"hyb_dump_begin(&dump, put, user, {_literal(dump_head(w.plan))});")
-            out.line(f'hyb_dump_list(&dump, "{COST_LIST}", {COST_LIST}, 3);')
-            for key, size in counter_sizes(w.plan).items():
-                if size:
-                    at = f"{'&' if key == 'decisions' else ''}ctx->stats.{key}"
-                    out.line(f'hyb_dump_list(&dump, "{key}", {at}, {size});')
-            out.line("hyb_dump_end(&dump);")
+    with _counting(w), out.block(f"void {w.p}_stats_dump(const {w.p}_context *ctx, hyb_put put, void *user)"):
+        out.line("hyb_dump dump;")
+        out.line(f"uint32_t {COST_LIST}[3];")
+        out.line(f"{COST_LIST}[0] = (uint32_t)(ctx->stats.cost_sum & 0xFFFFFFFFu);")
+        out.line(f"{COST_LIST}[1] = (uint32_t)(ctx->stats.cost_sum >> 32);")
+        out.line(f"{COST_LIST}[2] = ctx->stats.cost_max;")
+        if w.stream:
+            with w.streaming():
+                out.line(_begin(w, True))
+                out.line("#else")
+                out.line(_begin(w, False))
+        else:
+            out.line(_begin(w, False))
+        out.line(f'hyb_dump_list(&dump, "{COST_LIST}", {COST_LIST}, 3);')
+        for key, size in counter_sizes(w.plan).items():
+            if size:
+                at = f"{'&' if key == 'decisions' else ''}ctx->stats.{key}"
+                out.line(f'hyb_dump_list(&dump, "{key}", {at}, {size});')
+        out.line("hyb_dump_end(&dump);")
+
+
+def _begin(w: Writing, stream: bool) -> str:
+    return f"hyb_dump_begin(&dump, put, user, {_literal(dump_head(w.plan, stream))});"
 
 
 def _literal(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from hybrid.data.labels import c_identifier, sort_labels
-from hybrid.report import confusion, formats, overview, plots
+from hybrid.report import confusion, formats, overview, plots, stats_plots
 from hybrid.report.plain import plain
 
 _FILTERS = (
@@ -38,10 +38,10 @@ def render(report: dict[str, Any]) -> str:
     Sections that `report` lacks are left out. Raises TypeError for a report that is not made of JSON types.
     """
     report = plain(report)
-    return _environment().get_template("template.html.j2").render(r=report, **_view(report)) + "\n"
+    return environment().get_template("template.html.j2").render(r=report, **_view(report)) + "\n"
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates that escape whatever they are given, and shrug at what is missing."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -73,6 +73,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "accuracies": _accuracies(report),
         "cost_clips": _cost_clips(report),
         "histogram": plots.histogram(report),
+        "looks": [(look, stats_plots.heat(look)) for look in overview.at(report, "access", "looks") or []],
         "families": plots.families(report, _first(_FAMILIES, by_family)),
         "loss": plots.loss(report),
         "learning": plots.learning(report, sorted(curves, key=_natural)),

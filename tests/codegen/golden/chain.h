@@ -96,7 +96,7 @@ typedef struct {
   void *user;
 #endif
 #ifdef HYB_STATS
-  /* Counters of all decisions since init. They stay at their largest value, the sum of costs wraps. */
+  /* Counters of all decisions since init; each stays at its largest value. */
   struct {
     uint64_t cost_sum;
     uint32_t cost_max;
@@ -157,7 +157,7 @@ chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm);
 #endif
 #endif
 #ifdef HYB_STATS
-/* Write the counters as text, a character at a time; `hybrid stats DIR --from-dump FILE` reads it. */
+/* Write the counters as text, one character at a time, for `hybrid stats DIR --from-dump FILE`. */
 void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user);
 #endif
 #ifdef __cplusplus
@@ -479,7 +479,11 @@ void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user) {
   cost[0] = (uint32_t)(ctx->stats.cost_sum & 0xFFFFFFFFu);
   cost[1] = (uint32_t)(ctx->stats.cost_sum >> 32);
   cost[2] = ctx->stats.cost_max;
-  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998\012");
+#ifdef CHAIN_STREAM
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998 stream\012");
+#else
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998 windows\012");
+#endif
   hyb_dump_list(&dump, "cost", cost, 3);
   hyb_dump_list(&dump, "decisions", &ctx->stats.decisions, 1);
   hyb_dump_list(&dump, "stages", ctx->stats.stages, 2);
