@@ -136,8 +136,10 @@ def make_op(name: str, fields: dict[str, Any]) -> Op:
     if name not in REGISTRY:
         raise GraphError(f"op {name!r} is unknown (known: {', '.join(sorted(REGISTRY))})")
     cls = REGISTRY[name]
-    expected = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if set(fields) != expected:
+    own = dataclasses.fields(cls)  # type: ignore[arg-type]
+    expected = {f.name for f in own}
+    needed = {f.name for f in own if f.default is dataclasses.MISSING}  # a model of before may lack the others
+    if not needed <= set(fields) <= expected:
         raise GraphError(f"op {name} takes {sorted(expected)}, not {sorted(fields)}")
     try:
         return cls(**fields)

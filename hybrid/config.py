@@ -41,6 +41,8 @@ class FrontEndConfig:
     fmax: int = 8000
     floor: float = 1e-4
     """Mel power (samples in +-1) that counts as nothing: lower hears quieter sounds, and more of the noise."""
+    placed: int = 0
+    """Frames of a window placed around the sound by cheap energies; the others are never transformed (0: all)."""
     coefficients: int = 0
     """MFCC coefficients offered to the trees as well (0: none)."""
 

@@ -7,6 +7,7 @@ from feature_extractors.ops.base import OpError
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
+from feature_extractors.ops.place import placement
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.samples import Samples
 from feature_extractors.ops.zero_crossings import ZeroCrossings
@@ -29,8 +30,8 @@ def front_end(config: Config) -> Graph:
         frames = (front.frame, front.hop)
         graph.add("energy", FrameEnergy(*frames), [PCM])
         graph.add("crossings", ZeroCrossings(*frames), [PCM])
-        mel = log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax, front.floor)
-        graph.add(LOG_MEL, mel, [PCM])
+        mel = log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax, front.floor, front.placed)
+        graph.add(LOG_MEL, mel, [PCM, *_place(graph, config)])
         if front.coefficients:
             graph.add("mfcc", dct(front.bands, front.coefficients), [LOG_MEL])
         times, bands = config.forest.log_mel_regions
@@ -39,3 +40,12 @@ def front_end(config: Config) -> Graph:
     except (GraphError, OpError) as error:
         raise HybridError(f"these settings give no model: {error}") from None
     return graph
+
+
+def _place(graph: Graph, config: Config) -> list[str]:
+    """The map of the first frame that is heard, where not all are."""
+    front = config.front_end
+    if not front.placed:
+        return []
+    energy, place = placement(window_samples(config), front.frame, front.hop, front.placed)
+    return [graph.add("place", place, [graph.add("loudness", energy, [PCM])])]

@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.window_s": (0.001, 60.0),
     "audio.hop_s": (0.001, 60.0),
     "front_end.floor": (1e-12, 1.0),
+    "front_end.placed": (0, 1024),
     "trunk.channels": (1, 1024),
     "trunk.kernels": (1, 64),
     "trunk.strides": (1, 64),

@@ -32,9 +32,7 @@ def trunk_spec(config: Config) -> TrunkSpec:
             for channels, kernel, stride, kind in zip(trunk.channels, kernels, strides, kinds, strict=True)
         )
         frames = _mel_settings(config).frames(window_samples(config))
-        return TrunkSpec(
-            trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts
-        )
+        return TrunkSpec(trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts)
     except ValueError as error:
         raise HybridError(f"trunk: {error}") from None
 
@@ -66,5 +64,12 @@ def train(
 def _mel_settings(config: Config) -> LogMelSettings:
     front = config.front_end
     return LogMelSettings(
-        config.audio.rate, front.frame, front.hop, front.bands, front.fmin, front.fmax, front.floor
+        config.audio.rate,
+        front.frame,
+        front.hop,
+        front.bands,
+        front.fmin,
+        front.fmax,
+        front.floor,
+        front.placed,
     )

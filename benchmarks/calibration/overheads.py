@@ -50,7 +50,7 @@ def overheads(core: Core, seed: int, plans: int) -> Iterator[Sample]:
         for i in range(CLIPS):
             emulator.write("hyb_bench_pcm", pcm[i].astype("<i2"))
             emulator.reset()
-            emulator.call("hyb_bench_lazy")
+            emulator.call("hyb_bench_decide")
             yield Sample(f"decision of plan {number}", decision_work(results, i), int(emulator.table[0, 0]))
 
 

@@ -14,6 +14,7 @@ from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
+from feature_extractors.ops.place import Place
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import fixed_point
 from feature_extractors.ops.zero_crossings import ZeroCrossings
@@ -78,6 +79,11 @@ class Shapes:
     def pcm(self, samples: int) -> Given:
         """A window of samples."""
         return self.given((samples, 1, 1), "int16", 32767)
+
+    def energies(self, times: int) -> Given:
+        """Log energies of frames."""
+        self.count += 1
+        return Given(self.count, (times, 1, 1), "int16", 0, 9000)
 
     def scaling(self, channels: int, fan_in: int, reach: int, usual: bool) -> dict[str, np.ndarray]:
         """bias, multiplier, shift under which outputs span their range, and some saturate.
@@ -163,6 +169,7 @@ class Shapes:
         yield Case(log_mel(rate, frame, hop, bands, 20, rate // 2), (pcm,), True)
         yield Case(FrameEnergy(frame, hop), (pcm,), True)
         yield Case(ZeroCrossings(frame, hop), (pcm,), True)
+        yield Case(Place(32, 49), (self.energies(50),), True)
         yield Case(dct(bands, 10), (self.given((20, bands, 1), "int16"),), True)
 
     def _trunk(self, frames: int, bands: int, wide: tuple[int, int], classes: int) -> Iterator[Case]:
@@ -219,6 +226,8 @@ class Shapes:
             yield Case(log_mel(16000, frame, draw(50, 600), draw(4, frame // 16), 0, draw(6000, 8000)), (pcm,), False)
             yield Case(FrameEnergy(draw(2, 700), draw(1, 300)), (pcm,), False)
             yield Case(ZeroCrossings(draw(2, 700), draw(1, 300)), (pcm,), False)
+            times = draw(2, 200)
+            yield Case(Place(draw(1, times), times), (self.energies(draw(1, 200)),), False)
             bands = draw(2, 90)
             yield Case(dct(bands, draw(1, bands)), (self.given((draw(1, 9), bands, 1), "int16"),), False)
 

@@ -34,7 +34,8 @@ class _LogMel(Emitter):
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
         assert isinstance(item.op, LogMel)
         # The frame length is written out, not read from the table: compilers then know every distance in the FFT.
-        return [f"hyb_log_mel(&{name}_mel, {item.op.frame}, in0, t0, t1, out, (uint32_t *)scratch);"]
+        pcm = f"in0 + in1[0] * {item.op.hop}" if item.op.placed else "in0"
+        return [f"hyb_log_mel(&{name}_mel, {item.op.frame}, {pcm}, t0, t1, out, (uint32_t *)scratch);"]
 
     def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:
         assert isinstance(item.op, LogMel)

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from feature_extractors.cnn.quantise import LOGMEL_SCALE
 from feature_extractors.cnn.settings import AugmentSettings, LogMelSettings
+from feature_extractors.ops.base import Value
+from feature_extractors.ops.place import placement
+from feature_extractors.tiles import whole
 
 FULL_SCALE = 32768
 CURVES = ((1.0, "tilt"), (1.0, "cos"), (0.7, "sin"), (0.5, "cos2"))
@@ -65,8 +68,23 @@ def quantise_log_mel(logmel: Tensor) -> np.ndarray:
 
 def integer_log_mel(pcm: np.ndarray, settings: LogMelSettings, batch: int = 256) -> np.ndarray:
     """int16 log-mel [clip, frame, band] of int16 clips [clip, sample], without any random change."""
-    parts = [to_float(pcm[i : i + batch]) for i in range(0, len(pcm), batch)]
-    return np.concatenate([quantise_log_mel(log_mel(part, settings)) for part in parts])
+    parts = []
+    for i in range(0, len(pcm), batch):
+        clips = pcm[i : i + batch]
+        parts.append(heard(quantise_log_mel(log_mel(to_float(clips), settings)), clips, settings))
+    return np.concatenate(parts)
+
+
+def heard(logmel: np.ndarray, pcm: np.ndarray, settings: LogMelSettings) -> np.ndarray:
+    """The frames of log-mels [clip, frame, band] that a trunk hears: all, or those placed around the sound of `pcm`."""
+    if not settings.placed:
+        return logmel
+    energy, place = placement(pcm.shape[1], settings.frame, settings.hop, settings.placed)
+    samples = pcm[:, :, None, None]
+    value = Value((pcm.shape[1], 1, 1), "int16", -FULL_SCALE, FULL_SCALE - 1)
+    energies = energy.evaluate([samples], whole(energy.out([value]).shape), [value])
+    rows = place.first(energies[:, :, 0, 0])[:, None] + np.arange(settings.placed)
+    return np.take_along_axis(logmel, rows[:, :, None], axis=1)
 
 
 def to_float(pcm: np.ndarray) -> Tensor:
@@ -191,5 +209,6 @@ def augmented_log_mel(
         clips, alone = to_float(pcm[i : i + batch]), torch.from_numpy(pure_noise[i : i + batch])
         equaliser = random_equaliser(len(clips), mel.bands, settings.equaliser, generator)
         changed = augment_pcm(clips, noise, alone, mel.sample_rate, settings, generator)
-        parts.append(quantise_log_mel(log_mel(changed, mel, equaliser)))
+        spoken = (changed * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).numpy().astype(np.int16)
+        parts.append(heard(quantise_log_mel(log_mel(changed, mel, equaliser)), spoken, mel))
     return np.concatenate(parts)

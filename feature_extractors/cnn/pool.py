@@ -44,8 +44,9 @@ def pool_key(
     own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
     own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
+    heard = {k: v for k, v in asdict(mel).items() if v or k != "placed"}
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
-    return ["pool", POOL_VERSION, torch.__version__, seed, shared, asdict(mel), digests, list(rest)]
+    return ["pool", POOL_VERSION, torch.__version__, seed, shared, heard, digests, list(rest)]
 
 
 def _copies(settings: TrainSettings, clips: int, spec_bytes: int) -> int:

@@ -19,8 +19,14 @@ class LogMelSettings:
     fmin: float = 20.0
     fmax: float | None = None
     floor: float = 1e-4
+    placed: int = 0
+    """Frames of a window placed around the sound (feature_extractors.ops.place); 0: all frames."""
 
     def frames(self, samples: int) -> int:
+        """Number of frames that are heard of a window of `samples`."""
+        return self.placed or self.times(samples)
+
+    def times(self, samples: int) -> int:
         """Number of whole frames in a window of `samples`."""
         return 1 + (samples - self.frame) // self.hop
 
@@ -84,5 +90,10 @@ class TrainSettings:
         if not self.teacher_frame:
             return own
         return replace(
-            own, frame=self.teacher_frame, hop=self.teacher_hop, bands=self.teacher_bands, floor=self.teacher_floor
+            own,
+            frame=self.teacher_frame,
+            hop=self.teacher_hop,
+            bands=self.teacher_bands,
+            floor=self.teacher_floor,
+            placed=0,
         )

@@ -9,6 +9,7 @@ hyb_log_mel equals it bit for bit.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,7 +21,8 @@ from feature_extractors.fixed_log2 import Q, log2_q15
 from feature_extractors.mel import FLOOR, OUT_BITS, WEIGHT_BITS, dense, mel_sums, mel_tables
 from feature_extractors.ops.base import Cost, Op, OpError, Value, check_array, check_int, parts, register
 from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
-from feature_extractors.tiles import Box, Rule, Shape
+from feature_extractors.ops.place import MAX_TIMES
+from feature_extractors.tiles import BAND, All, Box, Rule, Shape, Sliding
 
 MAX_BANDS = 128
 OFFSET_LIMIT = 1 << 24
@@ -34,6 +36,7 @@ class LogMel(Op):
 
     name: ClassVar[str] = "log_mel"
     family: ClassVar[str] = "front end"
+    arity: ClassVar[int | None] = None
 
     rate: int
     frame: int
@@ -45,9 +48,12 @@ class LogMel(Op):
     weights: np.ndarray
     offsets: np.ndarray
     """The filter bank, see feature_extractors.mel.MelTables: kept, so that a saved model does not depend on libm."""
+    placed: int = 0
+    """Frames of a window placed by a second input, the number of its first frame (op place); 0: all frames."""
 
     def __post_init__(self) -> None:
         _check_numbers(self.rate, self.frame, self.hop, self.bands, self.fmin, self.fmax)
+        check_int("log_mel: placed", self.placed, 0, MAX_TIMES)
         check_array("log_mel: edges", self.edges, "uint16", 1)
         check_array("log_mel: weights", self.weights, "uint16", 1)
         check_array("log_mel: offsets", self.offsets, "int32", 1)
@@ -70,13 +76,20 @@ class LogMel(Op):
         return min(max((worst >> (Q - OUT_BITS)) + 1, 0), 32767)
 
     def out(self, inputs: Sequence[Value]) -> Value:
-        return Value((frame_count(inputs[0], self.frame, self.hop), self.bands, 1), "int16", 0, self.hi)
+        if len(inputs) != 1 + (self.placed > 0):
+            raise OpError("log_mel: takes samples, and the first frame of a placed window")
+        times = frame_count(inputs[0], self.frame, self.hop)
+        if self.placed and (inputs[1].shape != (1, 1, 1) or inputs[1].lo < 0 or inputs[1].hi + self.placed > times):
+            raise OpError(f"log_mel: {self.placed} frames from {inputs[1].lo}..{inputs[1].hi} on are not in {times}")
+        return Value((self.placed or times, self.bands, 1), "int16", 0, self.hi)
 
     def tile(self, inputs: Sequence[Value]) -> Shape:
         return (1, self.bands, 1)
 
     def rules(self, inputs: Sequence[Value]) -> tuple[Rule, ...]:
-        return frame_rule(self.frame, self.hop)
+        if not self.placed:
+            return frame_rule(self.frame, self.hop)
+        return (All(), Sliding(BAND), All()), (All(), All(), All())
 
     def cost(self, inputs: Sequence[Value]) -> Cost:
         """Real multiplications of window, FFT, split and power, one per mel bin, and one per logarithm.
@@ -102,11 +115,24 @@ class LogMel(Op):
             octaves = log2_q15(mel_sums(power, bank) | 1) + (exponent.astype(np.int64)[:, None] << (Q + 1)) + offsets
             return np.clip(octaves >> (Q - OUT_BITS), 0, self.hi)
 
-        return map_frames(inputs, box, self.frame, self.hop, work)[..., None]
+        return map_frames(self._placed(inputs), box, self.frame, self.hop, work)[..., None]
+
+    def _placed(self, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """The samples of a placed window."""
+        if not self.placed:
+            return inputs
+        first = inputs[1][:, 0, 0, 0].astype(np.int64) * self.hop
+        span = np.arange((self.placed - 1) * self.hop + self.frame)
+        return [np.take_along_axis(inputs[0][:, :, 0, 0], first[:, None] + span, axis=1)[:, :, None, None]]
 
 
-def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, floor: float = FLOOR) -> LogMel:
-    """The op with its filter bank. floor: mel power that becomes 0, as librosa sees it, with samples in +-1.
+def log_mel(
+    rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, floor: float = FLOOR, placed: int = 0
+) -> LogMel:
+    """The op with its filter bank.
+
+    floor: mel power that becomes 0, as librosa sees it, with samples in +-1. placed: frames of a window placed by a
+    second input, 0 for all frames of the samples.
 
     Raises OpError for settings that leave a band without an FFT bin, or a floor below what silence gives.
     """
@@ -122,7 +148,7 @@ def log_mel(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, f
     silence = op.evaluate([np.zeros((1, frame, 1, 1), np.int64)], ((0, 1), (0, bands), (0, 1)), [])
     if silence.any():
         raise OpError(f"log_mel: a floor of {floor:g} lies below what silence gives: raise it, to {FLOOR:g} for one")
-    return op
+    return dataclasses.replace(op, placed=placed)
 
 
 def _check_numbers(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> None:

@@ -100,4 +100,33 @@ static inline void hyb_zero_crossings(const int16_t *pcm, int32_t frame, int32_t
   for (int32_t t = t0; t < t1; t++) out[t] = (int16_t)hyb_sign_changes(pcm + t * hop, frame);
 }
 
+/* What an energy weighs that lies `below` (<= 0) under the loudest, 1/256 of an octave each: 2**10 and less. */
+static inline int32_t hyb_place_weight(int32_t below) {
+  const int32_t x = hyb_max(below + 2560, 0);
+  return below + 2560 < 0 ? 0 : ((256 + (x & 255)) << (x >> 8)) >> 8;
+}
+
+/* First of `frames` out of `times` frames around the centre of n log2 energies; feature_extractors/ops/place.py. */
+HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t times) {
+  int32_t loudest = 0, quietest = INT16_MAX, total = 0, moment = 0;
+  for (int32_t t = 0; t < n; t++) {
+    loudest = hyb_max(loudest, energies[t]);
+    quietest = hyb_min(quietest, energies[t]);
+  }
+  const int32_t least = hyb_place_weight(quietest - loudest);
+  for (int32_t t = 0; t < n; t++) {
+    const int32_t weight = hyb_place_weight(energies[t] - loudest) - least;
+    total += weight;
+    moment += weight * t;
+  }
+  if (total == 0) return (int16_t)((times - frames) / 2); /* all alike */
+  int32_t first = 0;
+  int32_t rest = 2 * moment - (frames - 2) * total;
+  for (int32_t step = times - frames; step > 0; step--) {
+    rest -= 2 * total;
+    first += rest >= 0;
+  }
+  return (int16_t)first;
+}
+
 #endif /* HYB_FRAME_H */

@@ -5,8 +5,8 @@
  * Forest: 2 stages, 2 trees, 3 nodes, 3 features.
  * Costs: instructions of a cortex-m4, from version 1 of its price table (zig 0.17.0).
  * Maps, in order of computation (shape is time x band x channel):
- *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 385 instructions (4 MAC) a tile; for top, trees
- *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 169 instructions (0 MAC) a tile; for trees
+ *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 342 instructions (4 MAC) a tile; for top, trees
+ *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 235 instructions (0 MAC) a tile; for trees
  */
 #ifndef CHAIN_H
 #define CHAIN_H
@@ -31,8 +31,8 @@ extern "C" {
 #define CHAIN_MAPS 2
 #define CHAIN_TILES 6
 /* Bounds of `.cost`, in instructions of a cortex-m4, front end included: no input leaves them. */
-#define CHAIN_COST_MAX 2250
-#define CHAIN_COST_MIN 1123
+#define CHAIN_COST_MAX 2201
+#define CHAIN_COST_MIN 1148
 /* Scores and margins divided by this are logits. */
 #define CHAIN_SCORE_ONE 100
 
@@ -139,8 +139,8 @@ void chain_init(chain_context *ctx);
 #define CHAIN_FRAMES 4
 #define CHAIN_STRIDE 1
 /* Bounds of `.cost`: that of a frame pushed since the decision before, and of all else. */
-#define CHAIN_COST_FRAME 385
-#define CHAIN_COST_DECIDE_MAX 710
+#define CHAIN_COST_FRAME 342
+#define CHAIN_COST_DECIDE_MAX 833
 /* Take n samples, any n; every whole frame is computed at once. Nothing happens if pcm is NULL. */
 void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
 /* Non-zero once a whole window of frames has been pushed. */
@@ -220,7 +220,7 @@ HYB_SHARED void chain_avg_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 0, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.avg_map, tile);
-  ctx->cost += 385u;
+  ctx->cost += 342u;
   chain_avg_compute(ctx, t0, t1);
 }
 static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
@@ -249,7 +249,7 @@ HYB_SHARED void chain_top_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 1, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.top_map, tile);
-  ctx->cost += 169u;
+  ctx->cost += 235u;
   {
     const int32_t t_first = t0 * 4 / 2, t_last = t1 * 4 / 2;
     for (int32_t t = t_first; t < t_last; t++)
@@ -278,12 +278,12 @@ static void chain_eager0(chain_context *ctx) {
 static void chain_maps0(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 92u;
+    ctx->cost += 50u;
     chain_eager0(ctx);
     return;
   }
 #endif
-  ctx->cost += 92u;
+  ctx->cost += 50u;
   (void)ctx;
 }
 
@@ -296,12 +296,12 @@ static void chain_eager1(chain_context *ctx) {
 static void chain_maps1(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 92u;
+    ctx->cost += 50u;
     chain_eager1(ctx);
     return;
   }
 #endif
-  ctx->cost += 92u;
+  ctx->cost += 50u;
   (void)ctx;
 }
 
@@ -366,7 +366,7 @@ static void chain_trees(chain_context *ctx, uint32_t first, uint32_t last, uint3
     }
     ctx->scores[tree % CHAIN_CLASSES] += chain_leaves[reached];
   }
-  ctx->cost += visits * 48u;
+  ctx->cost += visits * 42u;
 }
 
 static const int32_t chain_bias[2] = {
@@ -410,7 +410,7 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
   }
   HYB_ON_COMPUTE(ctx, 0, 0);
   chain_avg_compute(ctx);
-  ctx->cost = hyb_spend(ctx->cost, 385u, 4294966585u);
+  ctx->cost = hyb_spend(ctx->cost, 342u, 4294966462u);
   ctx->rows++;
   ctx->fresh = hyb_min(ctx->fresh + 1, 4);
 }
@@ -440,7 +440,7 @@ chain_result chain_decide(chain_context *ctx) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  ctx->cost += 44u;
+  ctx->cost += 137u;
   result = chain_run(ctx);
   ctx->cost = 0;
   HYB_ON_DECIDED(ctx);
@@ -449,7 +449,7 @@ chain_result chain_decide(chain_context *ctx) {
 #else
 static void chain_begin(chain_context *ctx, const int16_t *pcm) {
   ctx->pcm = pcm;
-  ctx->cost = 44u;
+  ctx->cost = 137u;
   memset(&ctx->memo, 0, sizeof ctx->memo);
   HYB_ON_BEGIN(ctx);
 }
@@ -463,7 +463,7 @@ chain_result chain_classify(chain_context *ctx, const int16_t *pcm) {
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm) {
   chain_result result;
   chain_begin(ctx, pcm);
-  ctx->cost += 1686u;
+  ctx->cost += 1564u;
   ctx->eager = 1;
   result = chain_run(ctx);
   if (result.stage < 1) chain_eager1(ctx);
