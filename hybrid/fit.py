@@ -15,7 +15,7 @@ import numpy as np
 from codegen import interpret
 from codegen.artifacts import write_code, write_test_vectors
 from codegen.plan import Plan
-from feature_extractors.cnn.pool import Pool
+from feature_extractors.cnn.pool import Pool, spoken_copies
 from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
@@ -34,7 +34,7 @@ from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
 from hybrid.staging import TreeData, choose_margins, dense_forest, fit_forest
-from hybrid.trunk import train
+from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
 from tree_backends.evaluate import stage_scores
 
@@ -102,7 +102,10 @@ def fit_windows(
     add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
     with console.phase("forest"):
         wanted, offered = _feature_maps(graph, config)
-        data = _tree_data(graph, trunk.pool, config, wanted)
+        spoken = spoken_copies(
+            training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
+        )
+        data = _tree_data(graph, trunk.pool, config, wanted, spoken)
         forest = fit_forest(
             graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
             lambda done, total: console.progress("forest stages", done, total),
@@ -123,16 +126,35 @@ def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
     return sorted({f.map for f in offered} | bases), len(offered)
 
 
-def _tree_data(graph: Graph, pool: Pool, config: Config, wanted: list[str]) -> TreeData:
-    """Feature maps and targets of augmented copies: on unchanged training clips a trunk is overconfident."""
-    copies = min(config.forest.copies, len(pool.logmel))
+def _tree_copies(pool: Pool, config: Config) -> int:
+    return min(config.forest.copies, len(pool.logmel))
+
+
+def _tree_data(
+    graph: Graph, pool: Pool, config: Config, wanted: list[str], spoken: Iterator[np.ndarray]
+) -> TreeData:
+    """Feature maps and targets of augmented copies: on unchanged training clips a trunk is overconfident.
+
+    spoken: samples of each copy, for maps that are computed from them beside the log-mel.
+    """
+    copies = _tree_copies(pool, config)
     log_mel = pool.logmel[:copies].reshape(-1, *pool.logmel.shape[2:], 1)
     target = np.eye(int(pool.labels.max()) + 1)[np.tile(pool.labels, copies)]
     if pool.teacher is not None:
         soft = np.exp(pool.teacher[:copies].astype(np.float64)).reshape(target.shape[0], -1)
         share = config.forest.soft_share
         target = (1 - share) * target + share * soft / soft.sum(axis=1, keepdims=True)
-    return TreeData(interpret.evaluate_maps(graph, {LOG_MEL: log_mel}, wanted), target)
+    given = {LOG_MEL: log_mel} | _framed(graph, wanted, spoken)
+    return TreeData(interpret.evaluate_maps(graph, given, wanted), target)
+
+
+def _framed(graph: Graph, wanted: list[str], spoken: Iterator[np.ndarray]) -> dict[str, np.ndarray]:
+    """Maps other than the log-mel that read the samples, such as energies, over all copies."""
+    names = [m.name for m in graph.closure(wanted, {LOG_MEL}) if graph.source.name in m.inputs and m.name != LOG_MEL]
+    if not names:
+        return {}
+    parts = [interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), names) for pcm in spoken]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ def trunk_spec(config: Config) -> TrunkSpec:
             Block(channels, kernel, stride, kind, trunk.depthwise_relu)
             for channels, kernel, stride, kind in zip(trunk.channels, kernels, strides, kinds, strict=True)
         )
-        frames = _mel_settings(config).frames(window_samples(config))
+        frames = mel_settings(config).frames(window_samples(config))
         return TrunkSpec(trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts)
     except ValueError as error:
         raise HybridError(f"trunk: {error}") from None
@@ -54,14 +54,14 @@ def train(
     """
     try:
         return train_trunk(
-            trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, _mel_settings(config), config.training,
+            trunk_spec(config), train_pcm, train_y, val_pcm, val_y, noise, mel_settings(config), config.training,
             config.augment, seed, progress, classes, cache=cached,
         )  # fmt: skip
     except (ValueError, OverflowError) as error:
         raise HybridError(f"training gave no usable trunk ({error}): lower training.rate or quant_rate") from error
 
 
-def _mel_settings(config: Config) -> LogMelSettings:
+def mel_settings(config: Config) -> LogMelSettings:
     front = config.front_end
     return LogMelSettings(
         config.audio.rate,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -90,6 +91,11 @@ def heard(logmel: np.ndarray, pcm: np.ndarray, settings: LogMelSettings) -> np.n
 def to_float(pcm: np.ndarray) -> Tensor:
     """int16 samples as float32 in [-1, 1)."""
     return torch.from_numpy(pcm.astype(np.float32)) / FULL_SCALE
+
+
+def to_pcm(clips: Tensor) -> np.ndarray:
+    """Samples in [-1, 1] as int16."""
+    return (clips * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).numpy().astype(np.int16)
 
 
 def uniform(generator: torch.Generator, *shape: int) -> Tensor:
@@ -194,7 +200,7 @@ def mixup(
     return mixed, share * target + (1 - share) * target[other]
 
 
-def augmented_log_mel(
+def augmented_clips(
     pcm: np.ndarray,
     noise: list[np.ndarray],
     pure_noise: np.ndarray,
@@ -202,13 +208,26 @@ def augmented_log_mel(
     settings: AugmentSettings,
     generator: torch.Generator,
     batch: int = 512,
-) -> np.ndarray:
-    """int16 log-mel [clip, frame, band] of one randomly changed copy of int16 clips. pure_noise: bool [clip]."""
-    parts = []
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One randomly changed copy of int16 clips, batch by batch: samples float [clip, sample], gains [clip, band]."""
     for i in range(0, len(pcm), batch):
         clips, alone = to_float(pcm[i : i + batch]), torch.from_numpy(pure_noise[i : i + batch])
         equaliser = random_equaliser(len(clips), mel.bands, settings.equaliser, generator)
-        changed = augment_pcm(clips, noise, alone, mel.sample_rate, settings, generator)
-        spoken = (changed * FULL_SCALE).round().clamp(-FULL_SCALE, FULL_SCALE - 1).numpy().astype(np.int16)
-        parts.append(heard(quantise_log_mel(log_mel(changed, mel, equaliser)), spoken, mel))
-    return np.concatenate(parts)
+        yield augment_pcm(clips, noise, alone, mel.sample_rate, settings, generator), equaliser
+
+
+def augmented_log_mel(
+    pcm: np.ndarray,
+    noise: list[np.ndarray],
+    pure_noise: np.ndarray,
+    mel: LogMelSettings,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+) -> np.ndarray:
+    """int16 log-mel [clip, frame, band] of one randomly changed copy of int16 clips. pure_noise: bool [clip]."""
+    return np.concatenate(
+        [
+            heard(quantise_log_mel(log_mel(changed, mel, equaliser)), to_pcm(changed), mel)
+            for changed, equaliser in augmented_clips(pcm, noise, pure_noise, mel, settings, generator)
+        ]
+    )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
-from feature_extractors.cnn.augment import augmented_log_mel
-from feature_extractors.cnn.run import Run
+from feature_extractors.cnn.augment import augmented_clips, augmented_log_mel, to_pcm
+from feature_extractors.cnn.run import Run, generator_of
 from feature_extractors.cnn.settings import AugmentSettings, LogMelSettings, TrainSettings
 
 Cache = Callable[[Sequence[object], Callable[[], dict[str, np.ndarray]]], dict[str, np.ndarray]]
 """Called as cache(key, compute): the arrays kept under a key, or those that compute gives."""
 
+COPIES = 1
+"""The number of this work among those that draw random numbers."""
 POOL_VERSION = 1
 """Raise it when the same settings give another pool."""
 
@@ -73,8 +75,21 @@ def make_pool(
     copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.bands * 2)
 
     def one(number: int) -> np.ndarray:
-        generator = run.generator(1, number)
+        generator = run.generator(COPIES, number)
         run.report("pool", number, copies)
         return augmented_log_mel(pcm, noise, alone, mel, run.augment, generator)
 
     return Pool(np.stack(run.in_parallel(one, copies)), labels)
+
+
+def spoken_copies(
+    pcm: np.ndarray, noise: list[np.ndarray], mel: LogMelSettings, augment: AugmentSettings, seed: int, copies: int
+) -> Iterator[np.ndarray]:
+    """The samples, int16 [clip, sample], that the first `copies` entries of a pool are the log-mels of.
+
+    The equaliser of a copy changes its log-mel only: microphones differ in timbre, hardly in energy.
+    """
+    alone = np.zeros(len(pcm), dtype=bool)
+    for number in range(copies):
+        parts = augmented_clips(pcm, noise, alone, mel, augment, generator_of(seed, COPIES, number))
+        yield np.concatenate([to_pcm(changed) for changed, _ in parts])

@@ -32,6 +32,12 @@ class Stopped(Exception):
     """A worker thread was told to stop."""
 
 
+def generator_of(seed: int, *key: int) -> torch.Generator:
+    """Randomness of a training's seed for the piece of work of a number."""
+    state = np.random.SeedSequence((seed, *key)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
 class Run:
     """What all phases of one training share."""
 
@@ -53,8 +59,7 @@ class Run:
 
     def generator(self, *key: int) -> torch.Generator:
         """Randomness of its own for one piece of work, from the seed and the work's number."""
-        state = np.random.SeedSequence((self.seed, *key)).generate_state(1, np.uint64)[0]
-        return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        return generator_of(self.seed, *key)
 
     def build(self, make: Callable[[], nn.Module], *key: int) -> nn.Module:
         """A module whose initial weights depend on the seed and the key only; torch's global state stays as it was."""

@@ -182,3 +182,16 @@ def test_a_link_stays_a_link(recordings, tiny, tmp_path, trained, succeeds):
 def test_the_labels_are_in_the_header_as_they_are_spelt(model):
     text = (model.folder / "kws.h").read_text("utf-8")
     assert "KWS_CLASSES 4" in text and '"2nd gear!"' in text and "_silence_" in text
+
+
+def test_trees_read_every_kind_of_feature_of_a_placed_window(recordings, tiny, tmp_path, succeeds):
+    kinds = ["logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame"]
+    result = succeeds(
+        "fit", recordings, "--out", tmp_path / "out", "--config", tiny, "--name", "kws", "--json", "--quiet",
+        "--set", f"forest.features={json.dumps(kinds)}", "--set", "forest.base=false", "--set", "front_end.placed=20",
+        "--set", "forest.rounds=[8]", "--set", "forest.feature_fraction=0.2",
+    )  # fmt: skip
+    report = json.loads(result.stdout)
+    assert report["parity"]["different"] == 0
+    mapped = {m["name"]: m["shape"][0] for m in report["maps"]}
+    assert mapped["log_mel"] == 20 and "place" in mapped and {"energy", "crossings"} & set(mapped)
