@@ -29,7 +29,7 @@ def watched(make, seed):
     return watch(plan, pcm, np.arange(len(pcm)) % plan.forest.classes), pcm
 
 
-@pytest.fixture(params=[(random_plan, 1), (random_plan, 5), (deep_plan, 2), (deep_plan, 4)], ids=str)
+@pytest.fixture(params=[(random_plan, 1), (random_plan, 5), (deep_plan, 2), (deep_plan, 4)], ids=lambda p: f"{p[0].__name__}-{p[1]}")
 def case(request):
     return watched(*request.param)
 
