@@ -29,7 +29,10 @@ def watched(make, seed):
     return watch(plan, pcm, np.arange(len(pcm)) % plan.forest.classes), pcm
 
 
-@pytest.fixture(params=[(random_plan, 1), (random_plan, 5), (deep_plan, 2), (deep_plan, 4)], ids=lambda p: f"{p[0].__name__}-{p[1]}")
+CASES = [(random_plan, 1), (random_plan, 5), (deep_plan, 2), (deep_plan, 4)]
+
+
+@pytest.fixture(params=CASES, ids=[f"{make.__name__}-{seed}" for make, seed in CASES])
 def case(request):
     return watched(*request.param)
 
