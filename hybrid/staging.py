@@ -70,7 +70,7 @@ def fit_forest(
         builder.stage(base, shift)
         if progress:
             progress(number + 1, len(depths))
-    return builder.finish(bias)
+    return builder.finish(bias, int(prior.argmax()))
 
 
 def _params(config: ForestConfig) -> dict[str, float | int]:

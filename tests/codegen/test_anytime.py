@@ -1,0 +1,121 @@
+"""Decisions inside a budget: C = interpreter = batch at any budget, never above it, and all of a decision at the top."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen import interpret
+from codegen.anytime import Anytime
+from codegen.artifacts import write_code
+from codegen.host import NativeModel, NativeStream
+from codegen.plan import Plan
+from codegen.stream import Stream
+from codegen.streaming import can_stream
+from tests.codegen.test_bound import Forced, answers
+from tests.random_plans import deep_plan, random_plan, with_class_margins
+
+FIELDS = ("label", "stage", "margin", "cost", "scores")
+
+
+def budgets(plan, stream=None):
+    """Below everything, round every step's price and bound, and above everything."""
+    how = Anytime(plan, stream)
+    found = {0, how.answer, how.most - 1, how.most, how.most + 1, 2**32 - 1}
+    for step in how.steps:
+        found |= {how.start + step.price, how.start + step.price - 1, step.total, step.total + how.overhead}
+    return sorted(found)
+
+
+def made(make, seed):
+    plan, pcm = make(seed)
+    plan = with_class_margins(plan, pcm)
+    forest = replace(plan.forest, prior=seed % plan.forest.classes)
+    return Plan(plan.name, plan.labels, plan.graph, forest), pcm
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+def test_c_equals_the_interpreters_at_every_budget(make, seed, tmp_path):
+    plan, pcm = made(make, seed)
+    write_code(plan, tmp_path)
+    native, seen = NativeModel(tmp_path, plan.name), set()
+    for budget in budgets(plan):
+        c, batch = native.run(pcm, budget=budget), interpret.run_within(plan, pcm, budget)
+        for field in FIELDS:
+            np.testing.assert_array_equal(getattr(c, field), getattr(batch, field), f"{field} at {budget}")
+        for i in (0, 1, 7):
+            one = interpret.trace_within(plan, pcm[i], budget)
+            for field in FIELDS:
+                np.testing.assert_array_equal(getattr(one, field), getattr(batch, field)[i], f"{field} at {budget}")
+            assert one.visits == c.visits[i] and sum(e.kind == "compute" for e in one.events) == c.computes[i].sum()
+        assert batch.cost.max() <= max(budget, Anytime(plan).answer)
+        seen |= set(batch.stage.tolist())
+    assert seen >= {-1, 0, *interpret.run(plan, pcm).stage.tolist()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+def test_a_budget_of_the_bound_changes_nothing(make, seed):
+    plan, pcm = made(make, seed)
+    how, free = Anytime(plan), interpret.run(plan, pcm)
+    assert how.most == plan.cost_max + how.overhead
+    found = interpret.run_within(plan, pcm, how.most)
+    for field in ("label", "stage", "margin", "scores"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(free, field))
+    np.testing.assert_array_equal(found.cost, free.cost + how.overhead)
+
+
+def test_too_small_a_budget_gives_the_priors_class():
+    plan, pcm = made(deep_plan, 1)
+    found = interpret.run_within(plan, pcm, 0)
+    assert set(found.label) == {plan.forest.prior} and set(found.stage) == {-1} and not found.margin.any()
+    np.testing.assert_array_equal(found.scores, np.tile(plan.forest.bias, (len(pcm), 1)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), make=st.sampled_from([random_plan, deep_plan]), data=st.data())
+def test_no_answers_of_features_and_no_budget_spend_more(seed, make, data):
+    plan, _ = make(seed)
+    how = Anytime(plan)
+    values = [data.draw(st.sampled_from(options)) for options in answers(plan.forest)]
+    budget = data.draw(st.integers(how.answer, how.most + 1000))
+    assert interpret.decide_within(Forced(plan, values), how, budget).cost <= budget
+
+
+@pytest.mark.parametrize("seed", [0, 3, 5])
+def test_a_stream_keeps_its_budget_and_c_equals_the_interpreter(seed, tmp_path):
+    plan, pcm = made(deep_plan, seed)
+    how = can_stream(plan)
+    if how is None:
+        pytest.skip("this plan cannot stream")
+    write_code(plan, tmp_path)
+    native, stream, rng, stages = NativeStream(tmp_path, plan.name), Stream(plan), np.random.default_rng(seed), set()
+    sizes = budgets(plan, how)
+    for part in np.array_split(pcm.reshape(-1), 90):
+        stream.push(part)
+        native.push(part)
+        budget, before = int(rng.choice(sizes)), stream._cost
+        ours, theirs = stream.decide_within(budget), native.decide(budget)
+        for field in (*FIELDS, "computes", "hits"):
+            np.testing.assert_array_equal(getattr(ours, field), getattr(theirs, field), f"{field} at {budget}")
+        if stream.ready:
+            assert ours.cost - before <= max(budget, Anytime(plan, how).answer)
+            stages.add(ours.stage)
+    assert stages >= {-1, 0}
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_stream_with_room_decides_as_without_a_budget(seed):
+    plan, pcm = made(deep_plan, seed)
+    free, held = Stream(plan), Stream(plan)
+    most = Anytime(plan, held.how).most
+    for part in np.array_split(pcm.reshape(-1), 60):
+        free.push(part)
+        held.push(part)
+        one, other = free.decide(), held.decide_within(most)
+        assert (one.label, one.stage, one.margin, one.scores.tolist()) == (
+            other.label, other.stage, other.margin, other.scores.tolist(),
+        )  # fmt: skip
