@@ -11,7 +11,8 @@ from codegen.artifacts import write_code
 from codegen.target.cores import find_core
 from codegen.target.emulator import Emulator
 from codegen.target.model import build
-from tests.front_end_plan import bursts, front_end_plan
+from tests.codegen.test_stream import bursts
+from tests.front_end_plan import front_end_plan
 from tests.random_plans import deep_plan, with_class_margins
 
 HARNESS = """\
@@ -42,7 +43,7 @@ class Device:
     def __init__(self, plan, folder, core):
         write_code(plan, folder)
         defines = [f"{plan.name.upper()}_WITHIN"]
-        self.emulator = Emulator(build(plan.name, folder, folder, find_core(core), "zig", HARNESS, defines))
+        self.emulator = Emulator(build(plan.name, folder, folder, find_core(core), "zig", HARNESS, defines), find_core(core))
         self.emulator.call("begin")
 
     def run(self, pcm, budget):
