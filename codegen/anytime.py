@@ -133,8 +133,8 @@ class Anytime:
             return plan.prices.visit * int(depth[first:last].sum()) + self._cost(new)
 
         ends = [*range(stage.first + each, stage.last, each), stage.last] if stage.last > stage.first else []
-        for end, after in zip(ends, [*ends[1:], None], strict=True):
-            if after is None or price(start, after) > plan.cost_max // CHUNKS:
+        for end in ends:
+            if end == stage.last or price(start, min(end + each, stage.last)) > plan.cost_max // CHUNKS:
                 result.append((start, end))
                 start = end
         return result

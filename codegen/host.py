@@ -214,7 +214,8 @@ class NativeStream:
         row, scores = np.zeros(5, np.int32), np.zeros(self.classes, np.int32)
         computes, hits = np.zeros(self.maps, np.uint32), np.zeros(self.maps, np.uint32)
         limit = ctypes.c_uint32(budget or 0)
-        self._library.hyb_host_decide(int(budget is not None), limit, *(ctypes.c_void_p(a.ctypes.data) for a in (row, scores, computes, hits)))
+        pointers = [ctypes.c_void_p(a.ctypes.data) for a in (row, scores, computes, hits)]
+        self._library.hyb_host_decide(int(budget is not None), limit, *pointers)
         label, stage, margin, cost, visits = row.tolist()
         return NativeDecision(label, stage, margin, cost % 2**32, visits, scores, computes, hits)
 

@@ -37,8 +37,8 @@ class Evidence:
 
     def of(self, rows: np.ndarray) -> Evidence:
         """Some of the windows."""
-        chosen = (array[:, rows] for array in (self.margins, self.labels, self.harm, self.cost))
-        return Evidence(*chosen, self.classes)
+        harm, cost = self.harm[:, rows], self.cost[:, rows]
+        return Evidence(self.margins[:, rows], self.labels[:, rows], harm, cost, self.classes)
 
     @property
     def windows(self) -> int:
@@ -132,7 +132,9 @@ class Chosen:
     harmed: float
 
 
-def cross_fitted(found: Evidence, budget: float, by_class: bool, share: float, folds: np.ndarray) -> tuple[float, float]:
+def cross_fitted(
+    found: Evidence, budget: float, by_class: bool, share: float, folds: np.ndarray
+) -> tuple[float, float]:
     """(mean cost, share harmed) on windows that the margins were not chosen on. folds: number of each window's fold."""
     cost, harmed = 0.0, 0
     for fold in np.unique(folds):

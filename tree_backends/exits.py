@@ -45,7 +45,7 @@ def _leaves(forest: Forest, root: int) -> list[int]:
 
 
 def rounds_of(forest: Forest, number: int) -> list[tuple[int, int]]:
-    """The trees of a stage in groups: rounds of a tree for each class in turn, where they are that, else single ones."""
+    """The trees of a stage in groups: rounds of a tree for each class where they are that, else single ones."""
     stage, k = forest.stages[number], forest.classes
     classes = forest.tree_class[stage.first : stage.last]
     whole = len(classes) % k == 0 and stage.first % k == 0 and (classes == np.arange(len(classes)) % k).all()

@@ -135,8 +135,9 @@ def _gap_functions(w: Writing, how: Anytime) -> None:
             continue
         with w.out.block(f"HYB_SHARED uint32_t {w.p}_gaps{number}(const {w.p}_context *ctx)"):
             w.out.line("uint32_t cost = 0;")
-            w.out.line("int32_t since = ctx->moved[%d];" % number)
-            w.out.line(f"const int32_t frames = hyb_stage_moved(&since, {how.stream.step(number)}, {how.stream.frames});")
+            w.out.line(f"int32_t since = ctx->moved[{number}];")
+            moved = f"hyb_stage_moved(&since, {how.stream.step(number)}, {how.stream.frames})"
+            w.out.line(f"const int32_t frames = {moved};")
             for name in names:
                 gap, (base, slope) = how.stream.gaps[name], how.stream.gap_prices[name]
                 moved = "frames" if gap.frames == 1 else f"(frames < 0 ? frames : frames / {gap.frames})"

@@ -1,4 +1,4 @@
-"""Decisions inside a budget: C = interpreter = batch at any budget, never above it, and all of a decision at the top."""
+"""Decisions inside a budget: C, interpreter and batch agree at any budget, stay below it, and end as without one."""
 
 from dataclasses import replace
 

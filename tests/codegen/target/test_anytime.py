@@ -43,7 +43,8 @@ class Device:
     def __init__(self, plan, folder, core):
         write_code(plan, folder)
         defines = [f"{plan.name.upper()}_WITHIN"]
-        self.emulator = Emulator(build(plan.name, folder, folder, find_core(core), "zig", HARNESS, defines), find_core(core))
+        target = find_core(core)
+        self.emulator = Emulator(build(plan.name, folder, folder, target, "zig", HARNESS, defines), target)
         self.emulator.call("begin")
 
     def run(self, pcm, budget):
