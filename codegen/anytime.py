@@ -29,7 +29,7 @@ TEST = 32
 ANSWER, ANSWER_CLASS = 160, 24
 """Instructions of an answer of its own, on any core, and more for each class: the scores are set, the best is found.
 
-tests/codegen/target/test_anytime.py holds both against what cores execute."""
+tests/codegen/target/test_anytime_cores.py holds both against what cores execute."""
 
 
 @dataclass(frozen=True)
