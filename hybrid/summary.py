@@ -97,8 +97,8 @@ def maps(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def stages(results: Results, truth: np.ndarray) -> list[dict[str, Any]]:
-    """One row per stage: who leaves there, how right they are, what they paid."""
+def stages(results: Results, truth: np.ndarray, full: np.ndarray) -> list[dict[str, Any]]:
+    """One row per stage: who leaves there, how right they are, what they paid. full: labels after the last stage."""
     plan, rows = results.plan, []
     for number, stage in enumerate(plan.forest.stages):
         here = results.stage == number
@@ -109,8 +109,10 @@ def stages(results: Results, truth: np.ndarray) -> list[dict[str, Any]]:
                 "trees": len(trees),
                 "nodes": _stage_nodes(plan, number),
                 "margin": None if stage.margin == NEVER or number + 1 == len(plan.forest.stages) else stage.margin,
+                "margins": dict(zip(plan.labels, stage.class_margins, strict=True)) if stage.class_margins else None,
                 "left": float(here.mean()),
                 "accuracy_of_left": float((results.label[here] == truth[here]).mean()) if here.any() else None,
+                "as_in_the_end": float((results.label[here] == full[here]).mean()) if here.any() else None,
                 "mean_cost": float(results.cost[here].mean()) if here.any() else None,
                 "static_max": plan.bound(number + 1),
                 "base": stage.base,

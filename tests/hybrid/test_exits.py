@@ -61,7 +61,7 @@ def test_cross_fitting_sees_what_was_chosen_by_luck():
     found = evidence(scores, np.array([1.0, 2.0]))
     lucky = choose_exits(found, 0, by_class=True)
     assert found.judge(lucky)[1] == 0 and found.judge(lucky)[0] < 2
-    cost, harmed = cross_fitted(found, 0.0, True, 1.0, np.arange(120) % 5)
+    _, harmed = cross_fitted(found, 0.0, True, 1.0, np.arange(120) % 5)
     assert harmed > 0.005
     assert not fit_exits(found, 0.005).by_class
 
