@@ -73,6 +73,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "accuracies": _accuracies(report),
         "cost_clips": _cost_clips(report),
         "histogram": plots.histogram(report),
+        "anytime": plots.anytime(report),
         "families": plots.families(report, _first(_FAMILIES, by_family)),
         "loss": plots.loss(report),
         "learning": plots.learning(report, sorted(curves, key=_natural)),
