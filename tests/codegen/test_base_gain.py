@@ -1,4 +1,4 @@
-"""The bound of what a base map adds holds on inputs at the ends of their ranges, and is tighter than the map's range."""
+"""The bound of what a base map adds holds on inputs at the ends of their ranges, and lies inside the map's range."""
 
 import numpy as np
 import pytest
