@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from codegen import interpret
 from codegen.anytime import Anytime
 from codegen.artifacts import write_code
-from codegen.host import NativeModel, NativeStream
+from codegen.host import WARNINGS, NativeModel, NativeStream, compile_c
 from codegen.plan import Plan
 from codegen.stream import Stream
 from codegen.streaming import can_stream
 from tests.codegen.test_bound import Forced, answers
+from tests.codegen.test_parity import compare
 from tests.random_plans import deep_plan, random_plan, with_class_margins
+from tree_backends.exits import order_by_gain, split_stages
 
 FIELDS = ("label", "stage", "margin", "cost", "scores")
 
@@ -119,3 +121,50 @@ def test_a_stream_with_room_decides_as_without_a_budget(seed):
         assert (one.label, one.stage, one.margin, one.scores.tolist()) == (
             other.label, other.stage, other.margin, other.scores.tolist(),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("make", [random_plan, deep_plan])
+@pytest.mark.parametrize("every", [0, 1])
+def test_margins_by_class_and_split_stages_are_the_same_in_c(make, seed, every, tmp_path):
+    plan, pcm = made(make, seed)
+    split = Plan(plan.name, plan.labels, plan.graph, split_stages(order_by_gain(plan.forest), every))
+    assert any(stage.class_margins for stage in plan.forest.stages)
+    expected = compare(split, pcm, tmp_path)
+    whole = interpret.run(plan, pcm)
+    np.testing.assert_array_equal(expected.label, whole.label)
+    assert (expected.visits <= whole.visits).all()
+    native = NativeModel(tmp_path, plan.name)
+    for budget in budgets(split)[::3]:
+        c, batch = native.run(pcm, budget=budget), interpret.run_within(split, pcm, budget)
+        np.testing.assert_array_equal(c.cost, batch.cost)
+        np.testing.assert_array_equal(c.scores, batch.scores)
+
+
+USER = """\
+#define DEEP_WITHIN
+#define DEEP_IMPLEMENTATION
+#include "deep.h"
+#ifdef DEEP_STREAM
+#define DECIDE(ctx, pcm) deep_decide_within(ctx, 100000u)
+#else
+#define DECIDE(ctx, pcm) deep_decide_within(ctx, pcm, 100000u)
+#endif
+deep_context ctx;
+int32_t answer(const int16_t *pcm);
+int32_t answer(const int16_t *pcm) {
+  deep_init(&ctx);
+  return pcm == NULL ? -1 : DECIDE(&ctx, pcm).label;
+}
+"""
+
+
+@pytest.mark.parametrize("settings_", [[], ["-DDEEP_STREAM"], ["-DHYB_STATS"], ["-DHYB_TRACE", "-DDEEP_STREAM"]])
+@pytest.mark.parametrize("language", [["-std=c99"], ["-x", "c++", "-std=c++11"]])
+@pytest.mark.parametrize("seed", [3, 5])
+def test_the_header_compiles_without_a_warning(settings_, language, seed, tmp_path):
+    plan, _ = made(deep_plan, seed)
+    write_code(plan, tmp_path)
+    (tmp_path / "user.c").write_text(USER)
+    flags = [w for w in WARNINGS if language[0] == "-std=c99" or w != "-Wstrict-prototypes"]
+    compile_c([tmp_path / "user.c"], tmp_path / "user.o", ["-c", "-O2", *settings_, *language, *flags])
