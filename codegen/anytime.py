@@ -16,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
+from codegen.memory import map_bytes
 from codegen.plan import Plan
 from codegen.prices.prices import tree_depths
 from codegen.streaming import StreamPlan
@@ -54,10 +55,18 @@ class Anytime:
     plan: Plan
     stream: StreamPlan | None = None
 
-    @property
+    @cached_property
     def answer(self) -> int:
-        """Instructions of the answer that computes nothing: no budget below it can be kept."""
-        return ANSWER + ANSWER_CLASS * self.plan.forest.classes
+        """Instructions of the answer that computes nothing: no budget below it can be kept.
+
+        Over a stream the window moves all the same: memos and kept tiles with it, at most one instruction a byte.
+        """
+        own = ANSWER + ANSWER_CLASS * self.plan.forest.classes
+        if self.stream is None:
+            return own
+        moved = sum(map_bytes(self.plan.graph[n]) for n in self.stream.kept_tiles)
+        words = sum(-(-self.plan.grids[n].size // 32) for n in self.stream.kept_tiles)
+        return own + self.plan.prices.begin + moved + TEST * (words + len(self.plan.maps) + len(self.stream.gaps))
 
     @cached_property
     def overhead(self) -> int:

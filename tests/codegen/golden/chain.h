@@ -152,8 +152,8 @@ chain_result chain_decide(chain_context *ctx);
 /* The same decision inside a budget of instructions, which it never exceeds: the best answer so far.
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
-#define CHAIN_WITHIN_MIN 208
-#define CHAIN_WITHIN_MAX 1046
+#define CHAIN_WITHIN_MIN 316
+#define CHAIN_WITHIN_MAX 1154
 chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
 #endif
 #else
@@ -475,13 +475,13 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
   result.stage = 0;
   chain_maps0(ctx);
-  if (ctx->cost - before + 434u > budget && budget < 906u) goto spent;
+  if (ctx->cost - before + 434u > budget && budget < 1014u) goto spent;
   chain_trees(ctx, 0, 1, 0, 0);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  if (ctx->cost - before + 92u > budget && budget < 998u) goto done;
+  if (ctx->cost - before + 92u > budget && budget < 1106u) goto done;
   result.stage = 1;
   chain_maps1(ctx);
-  if (ctx->cost - before + 48u > budget && budget < 1046u) goto spent;
+  if (ctx->cost - before + 48u > budget && budget < 1154u) goto spent;
   chain_trees(ctx, 1, 2, 2, 3);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   goto done;
@@ -499,12 +499,12 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  if (380u + 92u > budget && budget < 472u) {
-    ctx->cost += 208u;
+  if (488u + 92u > budget && budget < 580u) {
+    ctx->cost += 316u;
     result = chain_prior(ctx);
   }
   else {
-    ctx->cost += 380u;
+    ctx->cost += 488u;
     result = chain_run_within(ctx, before, budget);
   }
   ctx->cost = 0;
