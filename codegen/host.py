@@ -82,13 +82,14 @@ class NativeResults:
 HARNESS = """\
 #define HYB_TRACE
 #define {P}_EAGER
+#define {P}_WITHIN
 #define {P}_IMPLEMENTATION
 #include "{p}.h"
 #ifdef __cplusplus
 extern "C" {{
 int32_t hyb_host_sizes(int32_t which);
-void hyb_host_run(const int16_t *pcm, int32_t n, int32_t eager, int32_t *rows, int32_t *scores, uint32_t *computes,
-                  uint32_t *hits);
+void hyb_host_run(const int16_t *pcm, int32_t n, int32_t how, uint32_t budget, int32_t *rows, int32_t *scores,
+                  uint32_t *computes, uint32_t *hits);
 }}
 #endif
 static {p}_context ctx;
@@ -96,12 +97,14 @@ int32_t hyb_host_sizes(int32_t which) {{
   const int32_t sizes[4] = {{{P}_CLASSES, {P}_MAPS, {P}_WINDOW, {P}_STAGES}};
   return sizes[which];
 }}
-void hyb_host_run(const int16_t *pcm, int32_t n, int32_t eager, int32_t *rows, int32_t *scores, uint32_t *computes,
-                  uint32_t *hits) {{
+void hyb_host_run(const int16_t *pcm, int32_t n, int32_t how, uint32_t budget, int32_t *rows, int32_t *scores,
+                  uint32_t *computes, uint32_t *hits) {{
   {p}_init(&ctx);
   for (int32_t i = 0; i < n; i++) {{
     const int16_t *x = pcm + (size_t)i * {P}_WINDOW;
-    const {p}_result r = eager ? {p}_classify_eager(&ctx, x) : {p}_classify(&ctx, x);
+    const {p}_result r = how == 2   ? {p}_decide_within(&ctx, x, budget)
+                         : how == 1 ? {p}_classify_eager(&ctx, x)
+                                    : {p}_classify(&ctx, x);
     int32_t *row = rows + 5 * (size_t)i;
     row[0] = r.label;
     row[1] = r.stage;
@@ -119,6 +122,7 @@ void hyb_host_run(const int16_t *pcm, int32_t n, int32_t eager, int32_t *rows, i
 STREAM_HARNESS = """\
 #define HYB_TRACE
 #define {P}_STREAM
+#define {P}_WITHIN
 #define {P}_IMPLEMENTATION
 #include "{p}.h"
 #ifdef __cplusplus
@@ -127,7 +131,8 @@ int32_t hyb_host_sizes(int32_t which);
 void hyb_host_init(void);
 void hyb_host_push(const int16_t *pcm, int32_t n);
 int32_t hyb_host_ready(void);
-void hyb_host_decide(int32_t *row, int32_t *scores, uint32_t *computes, uint32_t *hits);
+void hyb_host_decide(int32_t within, uint32_t budget, int32_t *row, int32_t *scores, uint32_t *computes,
+                     uint32_t *hits);
 }}
 #endif
 static {p}_context ctx;
@@ -138,8 +143,9 @@ int32_t hyb_host_sizes(int32_t which) {{
 void hyb_host_init(void) {{ {p}_init(&ctx); }}
 void hyb_host_push(const int16_t *pcm, int32_t n) {{ {p}_push(&ctx, pcm, (size_t)n); }}
 int32_t hyb_host_ready(void) {{ return {p}_ready(&ctx); }}
-void hyb_host_decide(int32_t *row, int32_t *scores, uint32_t *computes, uint32_t *hits) {{
-  const {p}_result r = {p}_decide(&ctx);
+void hyb_host_decide(int32_t within, uint32_t budget, int32_t *row, int32_t *scores, uint32_t *computes,
+                     uint32_t *hits) {{
+  const {p}_result r = within ? {p}_decide_within(&ctx, budget) : {p}_decide(&ctx);
   row[0] = r.label;
   row[1] = r.stage;
   row[2] = r.margin;
@@ -203,11 +209,13 @@ class NativeStream:
         """Whether a whole window of frames has been pushed."""
         return bool(self._library.hyb_host_ready())
 
-    def decide(self) -> NativeDecision:
-        """Decide the last whole window."""
+    def decide(self, budget: int | None = None) -> NativeDecision:
+        """Decide the last whole window, inside a budget of instructions if there is one."""
         row, scores = np.zeros(5, np.int32), np.zeros(self.classes, np.int32)
         computes, hits = np.zeros(self.maps, np.uint32), np.zeros(self.maps, np.uint32)
-        self._library.hyb_host_decide(*(ctypes.c_void_p(a.ctypes.data) for a in (row, scores, computes, hits)))
+        limit = ctypes.c_uint32(budget or 0)
+        pointers = [ctypes.c_void_p(a.ctypes.data) for a in (row, scores, computes, hits)]
+        self._library.hyb_host_decide(int(budget is not None), limit, *pointers)
         label, stage, margin, cost, visits = row.tolist()
         return NativeDecision(label, stage, margin, cost % 2**32, visits, scores, computes, hits)
 
@@ -221,8 +229,8 @@ class NativeModel:
         sizes = [int(self._library.hyb_host_sizes(i)) for i in range(4)]
         self.classes, self.maps, self.window, self.stages = sizes
 
-    def run(self, pcm: np.ndarray, eager: bool = False) -> NativeResults:
-        """Decide windows, int16 (n, window). Raises ValueError for another shape."""
+    def run(self, pcm: np.ndarray, eager: bool = False, budget: int | None = None) -> NativeResults:
+        """Decide windows, int16 (n, window), lazily, eagerly or inside a budget. Raises ValueError for a shape."""
         if pcm.ndim != 2 or pcm.shape[1] != self.window:
             raise ValueError(f"windows must have {self.window} samples, not shape {pcm.shape}")
         pcm = np.ascontiguousarray(pcm, dtype=np.int16)
@@ -230,5 +238,7 @@ class NativeModel:
         rows, scores = np.zeros((n, 5), np.int32), np.zeros((n, self.classes), np.int32)
         computes, hits = np.zeros((n, self.maps), np.uint32), np.zeros((n, self.maps), np.uint32)
         pointers = [ctypes.c_void_p(a.ctypes.data) for a in (rows, scores, computes, hits)]
-        self._library.hyb_host_run(ctypes.c_void_p(pcm.ctypes.data), n, int(eager), *pointers)
+        how = 2 if budget is not None else int(eager)
+        limit = ctypes.c_uint32(budget or 0)
+        self._library.hyb_host_run(ctypes.c_void_p(pcm.ctypes.data), n, how, limit, *pointers)
         return NativeResults(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], rows[:, 4], scores, computes, hits)

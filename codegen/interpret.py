@@ -13,10 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
+from codegen.anytime import Anytime, Inside, progress
 from codegen.plan import Plan
 from feature_extractors.graph import FeatureMap, Graph
 from feature_extractors.tiles import Box, whole
-from tree_backends.evaluate import decide, margin
+from tree_backends.evaluate import decide, leaves_after, margin
 from tree_backends.forest import VECTOR
 
 POISON = -(2**20)
@@ -184,6 +185,10 @@ class Lazy:
             for tile in range(plan.grids[base].size):
                 self.need(base, tile)
 
+    def gap_prices(self, stage: int) -> int:
+        """What the maps of a stage cost that a stream need not compute whole; nothing here has gaps."""
+        return 0
+
     def scheduled(self, item: FeatureMap) -> None:
         """Compute a scheduled map."""
         self._tile(item.name, 0)
@@ -232,6 +237,18 @@ def trace(plan: Plan, pcm: np.ndarray) -> Trace:
     return decide_lazily(Lazy(plan, source_map(plan.graph, pcm[None])))
 
 
+def trace_within(plan: Plan, pcm: np.ndarray, budget: int) -> Trace:
+    """Decide one window lazily inside a budget of instructions. pcm: int16 (samples,). Stage -1: the prior's answer."""
+    return decide_within(Lazy(plan, source_map(plan.graph, pcm[None])), Anytime(plan), budget)
+
+
+def run_within(plan: Plan, pcm: np.ndarray, budget: int) -> Inside:
+    """Decide a batch of windows inside a budget of instructions. pcm: int16 (n, samples)."""
+    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
+    maps = evaluate_maps(plan.graph, source_map(plan.graph, pcm), wanted)
+    return progress(plan, feature_values(plan, maps), maps).inside(budget)
+
+
 def decide_lazily(lazy: Lazy) -> Trace:
     """Run the stages with their exits on maps that are computed as they are needed."""
     forest = lazy.plan.forest
@@ -240,17 +257,51 @@ def decide_lazily(lazy: Lazy) -> Trace:
         lazy.enter(number)
         if stage.base is not None:
             scores = scores + lazy.base(number)
-        for tree in range(stage.first, stage.last):
-            leaf, passed = _walk_tree(lazy, int(forest.tree_root[tree]))
-            visits += passed
-            if forest.tree_class[tree] == VECTOR:
-                scores = scores + forest.leaf_scores[leaf]
-            else:
-                scores[forest.tree_class[tree]] += forest.leaf_scores[leaf, 0]
-        if margin(scores[None])[0] >= stage.margin:
+        scores, passed = _run_trees(lazy, stage.first, stage.last, scores)
+        visits += passed
+        if leaves_after(forest, number, scores[None])[0]:
             break
+    return _ended(lazy, number, scores, visits)
+
+
+def decide_within(lazy: Lazy, how: Anytime, budget: int) -> Trace:
+    """The same inside a budget of instructions: no step begins that could leave it; see codegen.anytime."""
+    forest = lazy.plan.forest
+    scores, visits, number = forest.bias.astype(np.int64), 0, -1
+    lazy.cost += how.overhead
+    for step, after in zip(how.steps, [*how.steps[1:], None], strict=True):
+        if not how.affords(step, lazy.cost, budget, lazy.gap_prices(step.stage) if step.opens else 0):
+            break
+        number, stage = step.stage, forest.stages[step.stage]
+        if step.opens:
+            lazy.enter(number)
+            scores = scores + lazy.base(number) if stage.base is not None else scores
+        else:
+            scores, passed = _run_trees(lazy, step.first, step.last, scores)
+            visits += passed
+        if (after is None or after.opens) and leaves_after(forest, number, scores[None])[0]:
+            break
+    if number < 0:
+        return Trace(forest.prior, -1, 0, scores, how.answer, 0, [])
+    return _ended(lazy, number, scores, visits)
+
+
+def _ended(lazy: Lazy, stage: int, scores: np.ndarray, visits: int) -> Trace:
     best = int(scores.argmax())
-    return Trace(best, number, int(margin(scores[None])[0]), scores, lazy.cost, visits, lazy.events)
+    return Trace(best, stage, int(margin(scores[None])[0]), scores, lazy.cost, visits, lazy.events)
+
+
+def _run_trees(lazy: Lazy, first: int, last: int, scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """The scores after trees [first, last), and the nodes visited."""
+    forest, visits, scores = lazy.plan.forest, 0, scores.copy()
+    for tree in range(first, last):
+        leaf, passed = _walk_tree(lazy, int(forest.tree_root[tree]))
+        visits += passed
+        if forest.tree_class[tree] == VECTOR:
+            scores += forest.leaf_scores[leaf]
+        else:
+            scores[forest.tree_class[tree]] += forest.leaf_scores[leaf, 0]
+    return scores, visits
 
 
 def _walk_tree(lazy: Lazy, at: int) -> tuple[int, int]:

@@ -6,11 +6,14 @@ was computed for it: frames pushed since the decision before, and the positions 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from codegen.interpret import POISON, Event, Lazy, decide_lazily
+from codegen.anytime import Anytime
+from codegen.interpret import POISON, Event, Lazy, Trace, decide_lazily, decide_within
 from codegen.plan import Plan
 from codegen.streaming import StreamPlan, parts_outside, stream_plan
 from feature_extractors.graph import FeatureMap
@@ -94,15 +97,26 @@ class Stream:
 
     def decide(self) -> Decision:
         """Decide the last whole window."""
+        return self._decide(decide_lazily)
+
+    def decide_within(self, budget: int) -> Decision:
+        """The same inside a budget of instructions beside those of the frames; see codegen.anytime."""
+        return self._decide(lambda window: decide_within(window, self._anytime, budget))
+
+    @cached_property
+    def _anytime(self) -> Anytime:
+        return Anytime(self.plan, self.how)
+
+    def _decide(self, decide: Callable[[Lazy], Trace]) -> Decision:
         if not self.ready:
             nothing = np.zeros(self.plan.forest.classes, dtype=np.int64)
             return Decision(-1, -1, 0, self._cost, 0, 0, nothing, *self._counts())
         self._move()
         window = _Window(self)
-        found = decide_lazily(window)
+        found = decide(window)
         self._done = {pair for pair in window.done if pair[0] in self.how.kept_tiles}
         self._events += window.events
-        cost, counts = self._cost + window.cost, self._counts()
+        cost, counts = self._cost + found.cost, self._counts()
         self._cost, self._events = 0, []
         start = (self.pushed - self.how.frames) * self.how.hop
         return Decision(found.label, found.stage, found.margin, cost, found.visits, start, found.scores, *counts)
@@ -136,7 +150,13 @@ class Stream:
 
     def stage_moved(self, stage: int) -> int | None:
         """Frames since the stage last ran, where its gaps hold after such a move; the stage runs now."""
-        moved, self._moved[stage] = self._moved[stage], 0
+        moved = self.stage_would_move(stage)
+        self._moved[stage] = 0
+        return moved
+
+    def stage_would_move(self, stage: int) -> int | None:
+        """The same before the stage runs."""
+        moved = self._moved[stage]
         return moved if moved is not None and moved % self.how.step(stage) == 0 and moved < self.how.frames else None
 
 
@@ -156,6 +176,20 @@ class _Window(Lazy):
         self._moved = self.stream.stage_moved(stage)
         super().enter(stage)
 
+    def gap_prices(self, stage: int) -> int:
+        moved = self.stream.stage_would_move(stage)
+        named = [n for n in self.stream.how.gaps if self.plan.scheduled[n] == stage]
+        return sum(self._gap_price(self.plan.graph[n], moved) for n in named)
+
+    def _gap_price(self, item: FeatureMap, moved: int | None) -> int:
+        """What computing all but the gap of a map costs after a move."""
+        gap = self.stream.how.gaps[item.name]
+        first, last = gap.at(moved, item.value.shape[0])
+        if moved == 0:
+            return 0
+        base, slope = self.stream.how.gap_prices[item.name]
+        return base + slope * ((moved or 0) // gap.frames) if last > first else self.plan.price(item.name)
+
     def scheduled(self, item: FeatureMap) -> None:
         gap = self.stream.how.gaps.get(item.name)
         if gap is None:
@@ -167,9 +201,7 @@ class _Window(Lazy):
             _slide(self.values[item.name], first, last, (self._moved or 0) // gap.frames, item)
         if last - first == times:
             return
-        base, slope = self.stream.how.gap_prices[item.name]
-        by = (self._moved or 0) // gap.frames
-        self.cost += base + slope * by if last > first else self.plan.price(item.name)
+        self.cost += self._gap_price(item, self._moved)
         self.events.append(Event("compute", item.name, 0))
         _, bands, channels = whole(item.value.shape)
         for part in parts_outside(first, last, times):

@@ -99,6 +99,18 @@ class ForestConfig:
     """Score unit in logits."""
     exit_loss: float = 0.005
     """Accuracy that early exits may cost on validation, as a share (0.005 = 0.5 percentage points)."""
+    exit_harm: str = "truth"
+    """What an exit costs: "truth", windows that the whole forest gets right and the exit wrong; "label", all windows
+    on which they disagree."""
+    exit_margins: str = "best"
+    """Exit margins: "shared" by all classes, "by class", or the "best" of them by cross-fitting."""
+    sure_exits: bool = True
+    """Leave out a stage's trees where they cannot change what is decided."""
+    merge_share: float = 0.0
+    """Join thresholds of a feature as long as that sends no more than this share of the training rows elsewhere;
+    0 joins none."""
+    leaf_step: int = 1
+    """Round leaf scores to multiples of so many score units, a power of two."""
     threads: int = 2
 
 

@@ -20,7 +20,7 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
-from hybrid import footprint, metrics, parity, stats, summary
+from hybrid import anytime, footprint, metrics, parity, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
 from hybrid.candidates import stage_features
@@ -29,14 +29,16 @@ from hybrid.config import Config
 from hybrid.data import SILENCE, LoadedCorpus, cached, load_corpus, open_corpus
 from hybrid.data.options import Options
 from hybrid.errors import HybridError
+from hybrid.exits import Chosen, evidence, fit_exits
 from hybrid.front_end import LOG_MEL, front_end
 from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
-from hybrid.staging import TreeData, choose_margins, dense_forest, fit_forest
+from hybrid.staging import TreeData, cleaned, dense_forest, fit_forest
 from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
 from tree_backends.evaluate import stage_scores
+from tree_backends.exits import split_stages
 
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
@@ -75,6 +77,7 @@ class Fitted:
     dense: Plan
     trunk: TrainedTrunk
     offered: int
+    exits: Chosen
 
 
 def fit_windows(
@@ -110,13 +113,16 @@ def fit_windows(
             graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
             lambda done, total: console.progress("forest stages", done, total),
         )  # fmt: skip
+        forest = cleaned(forest, data.maps, config.forest)
         core = config.cost.core
         plan = Plan(name, labels, graph, forest, core)
         maps = window_maps(graph, validation.pcm, wanted)
-        plan = Plan(name, labels, graph, forest.with_margins(_margins(plan, maps, validation.truth, config)), core)
+        exits = _exits(plan, maps, validation.truth, config)
+        forest = forest.with_margins(exits.margins)
+        plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
-    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered)
+    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits)
 
 
 def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
@@ -165,11 +171,14 @@ def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, n
     return interpret.evaluate_maps(graph, dict(given), wanted)
 
 
-def _margins(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> list[int]:
+def _exits(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> Chosen:
     values = interpret.feature_values(plan, maps)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(truth), -1))
     prices = [float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))]
-    return choose_margins(scores, truth, np.array(prices), config.forest.exit_loss)
+    chosen = config.forest
+    found = evidence(scores, np.array(prices), truth if chosen.exit_harm == "truth" else None)
+    by_class = {"shared": False, "by class": True}.get(chosen.exit_margins)
+    return fit_exits(found, chosen.exit_loss, by_class)
 
 
 def fit(
@@ -227,6 +236,10 @@ def fit(
         closures = Closures(plan.graph)
         report["closure"] = closures.table()
         report["forest"] = summary.forest(plan, fitted.offered)
+        report["exits"] = {
+            "budget": config.forest.exit_loss, "harm": config.forest.exit_harm, "by_class": fitted.exits.by_class,
+            "share": fitted.exits.share, "harmed": fitted.exits.harmed,
+        }  # fmt: skip
         report["timing_s"] = {k: round(v, 2) for k, v in console.seconds.items()}
         save(Model(plan, about), folder)
         reports.write(report, folder)
@@ -307,17 +320,25 @@ def _write_and_check(
         results = interpret.run(plan, test.pcm) if len(extra) else both
         write_test_vectors(plan, test.pcm, results, folder)
     validation = interpret.run(plan, splits["validation"].pcm)
+    steps = {split: _steps(plan, splits[split]) for split in ("validation", "test")}
     judged = {"validation": (splits["validation"], validation), "test": (test, results)}
     return {
         "accuracy": accuracies(judged, plan.labels),
         "cost": summary.cost(results),
         "maps": summary.maps(results),
-        "stages": summary.stages(results, test.truth),
+        "stages": summary.stages(results, test.truth, steps["test"][0].scores[-1].argmax(axis=1)),
+        "anytime": anytime.curve(steps),
         "features": summary.features(results, Closures(plan.graph)),
         "access": stats.in_brief(results),
         "code": code,
         "parity": summary_of,
     }
+
+
+def _steps(plan: Plan, windows: Windows) -> tuple[anytime.Progress, np.ndarray]:
+    """Windows after every step of a decision, and their classes."""
+    wanted = {f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base}
+    return anytime.run(plan, window_maps(plan.graph, windows.pcm, sorted(wanted))), windows.truth
 
 
 def accuracies(found: dict[str, tuple[Windows, interpret.Results]], labels: tuple[str, ...]) -> dict[str, Any]:

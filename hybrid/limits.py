@@ -69,10 +69,13 @@ LIMITS: dict[str, tuple[float, float]] = {
     "forest.soft_share": SHARE,
     "forest.unit": (2.0**-20, LOGIT_SCALE),
     "forest.exit_loss": SHARE,
+    "forest.merge_share": SHARE,
+    "forest.leaf_step": (1, 1 << 15),
     "forest.threads": (1, 256),
     "data.silence_clips": (0, MANY),
     "data.silence_fraction": SHARE,
 }
+CHOICES = {"forest.exit_harm": ("truth", "label"), "forest.exit_margins": ("best", "shared", "by class")}
 NOT_EMPTY = ("trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")
 # A model of such a name would write a header that hides one of the C library.
 _HEADER_TEXT = """
@@ -100,6 +103,11 @@ def check_settings(config: Config) -> None:
     for name in NOT_EMPTY:
         if not _setting(config, name):
             raise HybridError(f"{name} is empty: give at least one value")
+    for name, choices in CHOICES.items():
+        if _setting(config, name) not in choices:
+            raise HybridError(f"{name} is {_setting(config, name)!r}: choose from {', '.join(choices)}")
+    if math.frexp(config.forest.leaf_step)[0] != 0.5:
+        raise HybridError(f"forest.leaf_step is {config.forest.leaf_step}: choose a power of two, such as 8")
     if math.frexp(config.forest.unit)[0] != 0.5:
         raise HybridError(f"forest.unit is {config.forest.unit:g}: choose a power of two, such as {1 / 1024:g}")
     check_kinds(config.forest.features)

@@ -23,7 +23,8 @@ from feature_extractors.graph import Graph, GraphError, make_op, parameters
 from hybrid.errors import HybridError
 from tree_backends.forest import Feature, Forest, ForestError, Stage
 
-FORMAT = 1
+FORMAT = 2
+"""2: margins by class and the prior's class. Models of format 1 have neither and load as before."""
 JSON_NAME, ARRAYS_NAME = "model.json", "model.npz"
 MAX_BYTES = 64 << 20
 FOREST_ARRAYS = (
@@ -103,7 +104,8 @@ def _forest_to_json(forest: Forest, keep: Callable[[np.ndarray], dict[str, str]]
     return {
         "classes": forest.classes,
         "features": [[f.map, *f.index] for f in forest.features],
-        "stages": [[s.first, s.last, s.margin, s.base, s.base_shift] for s in forest.stages],
+        "stages": [[s.first, s.last, s.class_margins or s.margin, s.base, s.base_shift] for s in forest.stages],
+        "prior": forest.prior,
         "unit": forest.unit,
         "lost": forest.lost,
         **{name: keep(getattr(forest, name)) for name in FOREST_ARRAYS},
@@ -114,11 +116,17 @@ def _forest_from_json(entry: dict[str, Any], arrays: dict[str, np.ndarray]) -> F
     return Forest(
         classes=int(entry["classes"]),
         features=tuple(Feature(str(m), (int(t), int(b), int(c))) for m, t, b, c in entry["features"]),
-        stages=tuple(Stage(int(a), int(b), int(m), base, int(s)) for a, b, m, base, s in entry["stages"]),
+        stages=tuple(_stage_from_json(*stage) for stage in entry["stages"]),
+        prior=int(entry.get("prior", -1)),
         unit=float(entry["unit"]),
         lost={str(k): float(v) for k, v in entry["lost"].items()},
         **{name: _value(entry[name], arrays) for name in FOREST_ARRAYS},
     )
+
+
+def _stage_from_json(first: Any, last: Any, margin: Any, base: Any, shift: Any) -> Stage:
+    each = tuple(int(m) for m in margin) if isinstance(margin, list) else None
+    return Stage(int(first), int(last), min(each) if each else int(margin), base, int(shift), each)
 
 
 def _value(entry: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -148,8 +156,8 @@ def _read_json(folder: Path) -> dict[str, Any]:
         document = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read ({error}): fit again") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ModelFileError(f"{path} is not a model of format {FORMAT}: fit again with this version")
+    if not isinstance(document, dict) or document.get("format") not in (1, FORMAT):
+        raise ModelFileError(f"{path} is not a model of format {FORMAT} or 1: fit again with this version")
     if document.get("digest") != _digest(document):
         raise ModelFileError(f"{path} was edited or damaged (its digest differs): fit again")
     return document

@@ -10,9 +10,10 @@ import numpy as np
 from feature_extractors.graph import Graph
 from hybrid.candidates import head_map, stage_features
 from hybrid.config import ForestConfig
+from hybrid.exits import choose_exits, evidence
 from tree_backends.build import ForestBuilder
-from tree_backends.evaluate import margin
-from tree_backends.forest import NEVER, Feature, Forest
+from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds
+from tree_backends.forest import Feature, Forest
 from tree_backends.lightgbm import add_booster, fit_rounds
 
 Maps = dict[str, np.ndarray]
@@ -70,7 +71,7 @@ def fit_forest(
         builder.stage(base, shift)
         if progress:
             progress(number + 1, len(depths))
-    return builder.finish(bias)
+    return builder.finish(bias, int(prior.argmax()))
 
 
 def _params(config: ForestConfig) -> dict[str, float | int]:
@@ -92,38 +93,23 @@ def dense_forest(classes: int, base: str, shift: int, unit: float) -> Forest:
     return builder.finish()
 
 
-def choose_margins(
-    scores: np.ndarray, truth: np.ndarray, stage_cost: np.ndarray, loss: float, steps: int = 64
-) -> list[int]:
-    """Exit margins per stage for the least mean cost at an accuracy loss of at most `loss`.
+def cleaned(forest: Forest, maps: Maps, config: ForestConfig) -> Forest:
+    """The forest without dead nodes; thresholds joined and leaves rounded as far as the settings say.
+
+    maps: whole maps of training windows.
+    """
+    if config.merge_share > 0:
+        forest = merge_thresholds(forest, values_of(maps, forest.features), config.merge_share)
+    return cut_leaves(forest, config.leaf_step) if config.leaf_step > 1 else drop_dead(forest)
+
+
+def choose_margins(scores: np.ndarray, truth: np.ndarray, stage_cost: np.ndarray, loss: float) -> list[int]:
+    """Exit margins per stage, shared by all classes, for the least mean cost at an accuracy loss of at most `loss`.
 
     scores: (stages, n, classes) after each stage on validation windows; truth: (n,); stage_cost: (stages,) price of a
     decision that leaves there; loss: share of windows, e.g. 0.005, that the full forest gets right and the early
     answer wrong. Windows that leaving early happens to put right are not set off against them: on a few hundred
     validation windows that balance is mostly luck, and the loss on new recordings would be larger than asked for.
-    Margins are improved one stage at a time over quantiles of that stage's margins until nothing changes.
     """
-    stages, n = scores.shape[:2]
-    margins = np.stack([margin(s) for s in scores])
-    right = scores.argmax(axis=2) == truth
-    allowed = int(np.floor(loss * n + 1e-9))
-    grids = [np.unique(np.quantile(m, np.linspace(0, 1, steps), method="higher")) for m in margins]
-    chosen = [NEVER] * (stages - 1) + [0]
-
-    def leave(trial: list[int]) -> tuple[float, int]:
-        gone = margins >= np.array(trial)[:, None]
-        first = gone.argmax(axis=0)
-        return float(stage_cost[first].mean()), int((right[-1] & ~right[first, np.arange(n)]).sum())
-
-    best = leave(chosen)[0]
-    for _ in range(2 * stages):
-        before = best
-        for stage in range(stages - 1):
-            for candidate in [*grids[stage].tolist(), NEVER]:
-                trial = [*chosen[:stage], int(candidate), *chosen[stage + 1 :]]
-                cost, harmed = leave(trial)
-                if harmed <= allowed and cost < best - 1e-9:
-                    best, chosen = cost, trial
-        if best == before:
-            break
-    return chosen
+    found = evidence(scores, stage_cost, truth)
+    return [needed[0] for needed in choose_exits(found, int(np.floor(loss * len(truth) + 1e-9)), by_class=False)]

@@ -97,10 +97,11 @@ def maps(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def stages(results: Results, truth: np.ndarray) -> list[dict[str, Any]]:
-    """One row per stage: who leaves there, how right they are, what they paid."""
+def stages(results: Results, truth: np.ndarray, full: np.ndarray) -> list[dict[str, Any]]:
+    """One row per stage: who leaves there, how right they are, what they paid. full: labels after the last stage."""
     plan, rows = results.plan, []
     for number, stage in enumerate(plan.forest.stages):
+        each = stage.class_margins
         here = results.stage == number
         trees = np.arange(stage.first, stage.last)
         rows.append(
@@ -109,8 +110,10 @@ def stages(results: Results, truth: np.ndarray) -> list[dict[str, Any]]:
                 "trees": len(trees),
                 "nodes": _stage_nodes(plan, number),
                 "margin": None if stage.margin == NEVER or number + 1 == len(plan.forest.stages) else stage.margin,
+                "margins": None if each is None else [[*pair] for pair in zip(plan.labels, each, strict=True)],
                 "left": float(here.mean()),
                 "accuracy_of_left": float((results.label[here] == truth[here]).mean()) if here.any() else None,
+                "as_in_the_end": float((results.label[here] == full[here]).mean()) if here.any() else None,
                 "mean_cost": float(results.cost[here].mean()) if here.any() else None,
                 "static_max": plan.bound(number + 1),
                 "base": stage.base,

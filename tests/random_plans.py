@@ -212,3 +212,11 @@ def staged_plan() -> Plan:
         builder.tree(node, 0)
         builder.stage(base)
     return Plan("staged", ("a", "b"), graph, builder.finish())
+
+
+def with_class_margins(plan: Plan, pcm: np.ndarray) -> Plan:
+    """The plan with exit margins of every class in all stages but the last, around those that it has."""
+    forest, rng = plan.forest, np.random.default_rng(len(pcm))
+    shares = rng.uniform(0.5, 1.5, (len(forest.stages), forest.classes))
+    each = [np.minimum(shares[s] * stage.margin, 2**31 - 1).astype(int) for s, stage in enumerate(forest.stages[:-1])]
+    return Plan(plan.name, plan.labels, plan.graph, forest.with_margins([*(e.tolist() for e in each), 0]), plan.core)

@@ -45,8 +45,8 @@ class ForestBuilder:
         first = self._stages[-1].last if self._stages else 0
         self._stages.append(Stage(first, len(self._roots), base=base, base_shift=base_shift))
 
-    def finish(self, bias: np.ndarray | None = None) -> Forest:
-        """The forest, with only the features that some node reads. bias: logits (classes,)."""
+    def finish(self, bias: np.ndarray | None = None, prior: int = -1) -> Forest:
+        """The forest, with only the features that some node reads. bias: logits (classes,); prior: see Forest."""
         nodes = np.asarray(self._nodes, dtype=np.int32).reshape(-1, 4)
         used, node_feature = np.unique(nodes[:, 0], return_inverse=True)
         exact = np.stack(self._leaves) if self._leaves else np.zeros((0, 1))
@@ -66,5 +66,6 @@ class ForestBuilder:
             bias=rounded.astype(np.int32),
             stages=tuple(self._stages),
             unit=self.unit,
+            prior=prior,
             lost={"max_leaf_error": float(error), "max_score_error": float(error * len(self._roots))},
         )

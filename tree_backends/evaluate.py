@@ -30,18 +30,24 @@ def run_stage(forest: Forest, stage: int, values: np.ndarray, base: np.ndarray |
     `reads` counts how often each feature was asked for, `visits` the inner nodes passed.
     """
     chosen = forest.stages[stage]
+    scores = before.astype(np.int64)
+    if base is not None:
+        scores = scores + (base.astype(np.int64) << chosen.base_shift)
+    return run_trees(forest, chosen.first, chosen.last, values, scores)
+
+
+def run_trees(forest: Forest, first: int, last: int, values: np.ndarray, before: np.ndarray) -> StageRun:
+    """Add trees [first, last) to the scores `before` (n, classes)."""
     n = len(values)
     scores = before.astype(np.int64).copy()
-    if base is not None:
-        scores += base.astype(np.int64) << chosen.base_shift
     reads = np.zeros((n, len(forest.features)), dtype=np.int32)
     passed = np.zeros(forest.nodes, dtype=np.int64)
-    roots = forest.tree_root[chosen.first : chosen.last]
+    roots = forest.tree_root[first:last]
     if not len(roots):
         return StageRun(scores, reads, np.zeros(n, dtype=np.int64), passed)
     leaf = _walk(forest, np.tile(roots, (n, 1)), values, reads, passed)
     gained = forest.leaf_scores[leaf].astype(np.int64)
-    classes = forest.tree_class[chosen.first : chosen.last]
+    classes = forest.tree_class[first:last]
     if classes[0] == VECTOR:
         scores += gained.sum(axis=1)
     else:
@@ -62,6 +68,13 @@ def _walk(forest: Forest, at: np.ndarray, values: np.ndarray, reads: np.ndarray,
         at = at.copy()
         at[inner] = np.where(left, forest.node_left[node], forest.node_right[node])
     return ~at
+
+
+def leaves_after(forest: Forest, stage: int, scores: np.ndarray) -> np.ndarray:
+    """Which decisions leave after a stage; scores: (n, classes) -> bool (n,). After the last stage all do."""
+    if stage + 1 == len(forest.stages):
+        return np.ones(len(scores), dtype=bool)
+    return margin(scores) >= forest.stages[stage].needed(forest.classes)[scores.argmax(axis=1)]
 
 
 def margin(scores: np.ndarray) -> np.ndarray:
@@ -104,7 +117,7 @@ def decide(forest: Forest, values: np.ndarray, base: Callable[[str], np.ndarray]
         visits[active] += run.visits
         reads[active] += run.reads
         passed += run.node_visits
-        active = active[margin(run.scores) < stage.margin]
+        active = active[~leaves_after(forest, number, run.scores)]
         if not len(active):
             break
     return Decisions(scores.argmax(axis=1), stage_of, margin(scores), scores, visits, reads, passed)

@@ -39,13 +39,22 @@ class Feature:
 
 @dataclass(frozen=True)
 class Stage:
-    """Trees [first, last); `base` map or None, its values shifted left by `base_shift`; exit if margin >= `margin`."""
+    """Trees [first, last); `base` map or None, its values shifted left by `base_shift`; exit if margin >= `margin`.
+
+    class_margins: where given, the margin to reach depends on the class that leads, one number a class; `margin` is
+    then the least of them.
+    """
 
     first: int
     last: int
     margin: int = NEVER
     base: str | None = None
     base_shift: int = 0
+    class_margins: tuple[int, ...] | None = None
+
+    def needed(self, classes: int) -> np.ndarray:
+        """The margin that a decision for each class needs to leave here, int64 (classes,)."""
+        return np.asarray(self.class_margins or (self.margin,) * classes, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +77,14 @@ class Forest:
     unit: float
     lost: dict[str, float] = field(default_factory=dict)
     """What the conversion lost, e.g. {'max_score_error': logits}."""
+    prior: int = -1
+    """The answer before anything is computed: the most frequent class of the training data. -1 stands for the class
+    with the largest bias, and is replaced by it."""
 
     def __post_init__(self) -> None:
         _check(self)
+        if self.prior == -1:
+            object.__setattr__(self, "prior", int(self.bias.argmax()))
 
     @property
     def nodes(self) -> int:
@@ -82,15 +96,18 @@ class Forest:
         """Number of trees."""
         return len(self.tree_root)
 
-    def with_margins(self, margins: Sequence[int]) -> Forest:
-        """The same forest with other exit margins, one per stage; the last stage always ends."""
-        stages = tuple(replace(s, margin=int(m)) for s, m in zip(self.stages, margins, strict=True))
+    def with_margins(self, margins: Sequence[int | Sequence[int]]) -> Forest:
+        """The same forest with other exit margins, one per stage, or one per stage and class; the last always ends."""
+        stages = tuple(_with_margin(s, m) for s, m in zip(self.stages, margins, strict=True))
         return replace(self, stages=stages)
 
     def reachable(self, stage: int) -> np.ndarray:
         """Sorted feature numbers that the trees of one stage can read."""
-        chosen = self.stages[stage]
-        stack = self.tree_root[chosen.first : chosen.last]
+        return self.read_by(self.stages[stage].first, self.stages[stage].last)
+
+    def read_by(self, first: int, last: int) -> np.ndarray:
+        """Sorted feature numbers that trees [first, last) can read."""
+        stack = self.tree_root[first:last]
         found: list[np.ndarray] = []
         while len(stack):
             inner = stack[stack >= 0]
@@ -105,6 +122,14 @@ class Forest:
         return np.unique(self.node_feature[roots[roots >= 0]])
 
 
+def _with_margin(stage: Stage, margin: int | Sequence[int]) -> Stage:
+    if not isinstance(margin, Sequence):
+        return replace(stage, margin=int(margin), class_margins=None)
+    each = tuple(int(m) for m in margin)
+    same = len(set(each)) == 1
+    return replace(stage, margin=min(each), class_margins=None if same else each)
+
+
 def _check(forest: Forest) -> None:
     for name in ("node_feature", "node_threshold", "node_left", "node_right", "tree_root", "tree_class", "bias"):
         array = getattr(forest, name)
@@ -117,6 +142,8 @@ def _check(forest: Forest) -> None:
         raise ForestError(f"{forest.classes} classes with {len(forest.bias)} biases: a classifier needs two or more")
     if not FINEST_UNIT <= forest.unit <= 1:
         raise ForestError(f"a score unit of {forest.unit} logits is not in {FINEST_UNIT:g}..1: choose 1/1024")
+    if not -1 <= forest.prior < forest.classes:
+        raise ForestError(f"the prior's class {forest.prior} is not in 0..{forest.classes - 1}")
     _check_nodes(forest)
     _check_trees(forest)
     _check_stages(forest)
@@ -164,6 +191,9 @@ def _check_stages(forest: Forest) -> None:
             raise ForestError(f"stage {number} does not continue where the one before ended")
         if not 0 <= stage.margin <= NEVER:
             raise ForestError(f"stage {number}: margin {stage.margin} is not in 0..{NEVER}")
+        each = stage.class_margins
+        if each is not None and (len(each) != forest.classes or min(each) != stage.margin or max(each) > NEVER):
+            raise ForestError(f"stage {number}: the margins of its classes are not {forest.classes} from its margin up")
         end = stage.last
     if not forest.stages or end != forest.trees:
         raise ForestError(f"the stages hold {end} of {forest.trees} trees")

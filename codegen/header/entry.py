@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.header.stream import stream_functions, stream_init
+from codegen.header.within import stream_within, window_within
 from codegen.header.writing import Writing
 
 
@@ -19,6 +20,7 @@ def entry_points(w: Writing) -> None:
     if w.stream:
         with w.streaming():
             stream_functions(w, w.stream)
+            stream_within(w)
             out.line("#else")
             _classify(w)
     else:
@@ -37,6 +39,7 @@ def _classify(w: Writing) -> None:
     with out.block(f"{w.p}_result {w.p}_classify({w.p}_context *ctx, const int16_t *pcm)"):
         out.line(f"{w.p}_begin(ctx, pcm);")
         out.line(f"return {w.p}_run(ctx);")
+    window_within(w)
     out.line()
     _eager(w)
 

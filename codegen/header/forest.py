@@ -75,17 +75,20 @@ def decide(w: Writing) -> None:
         _run_trees(w)
     out.line()
     out.table(f"{w.p}_bias", forest.bias)
+    for number, stage in enumerate(forest.stages[:-1]):
+        if stage.class_margins:
+            told = "What the best score must lead by to leave after the stage, by the class that leads."
+            out.table(f"{w.p}_margins{number}", np.array(stage.class_margins, dtype=np.int32), told)
     for number in range(len(forest.stages)):
         _stage(w, number)
     with out.block(f"static {w.p}_result {w.p}_run({w.p}_context *ctx)"):
         out.line(f"{w.p}_result result;")
         out.line(f"memcpy(ctx->scores, {w.p}_bias, sizeof {w.p}_bias);")
-        for number, stage in enumerate(forest.stages):
+        for number in range(len(forest.stages)):
             out.line(f"{w.p}_stage{number}(ctx);")
             out.line(f"result.stage = {number};")
             out.line(f"result.label = hyb_best(ctx->scores, {w.P}_CLASSES, &result.margin);")
-            if number + 1 < len(forest.stages) and stage.margin != NEVER:
-                out.line(f"if (result.margin >= {stage.margin}) goto done;")
+            leave(w, number)
         if any(s.margin != NEVER for s in forest.stages[:-1]):
             out.line("done:")
         out.line("result.cost = ctx->cost;")
@@ -93,17 +96,37 @@ def decide(w: Writing) -> None:
         out.line("return result;")
 
 
+def leave(w: Writing, number: int) -> bool:
+    """The test of a stage's exit on `result`; whether there is one."""
+    stage = w.plan.forest.stages[number]
+    if number + 1 == len(w.plan.forest.stages) or stage.margin == NEVER:
+        return False
+    needed = f"{w.p}_margins{number}[result.label]" if stage.class_margins else f"{stage.margin}"
+    w.out.line(f"if (result.margin >= {needed}) goto done;")
+    return True
+
+
+def open_stage(w: Writing, number: int) -> None:
+    """What a stage does before its trees: its maps, and the scores of its base."""
+    out, stage = w.out, w.plan.forest.stages[number]
+    out.line(f"{w.p}_maps{number}(ctx);")
+    if stage.base is not None:
+        out.line(f"for (int32_t c = 0; c < {w.P}_CLASSES; c++)")
+        out.line(f"  ctx->scores[c] += (int32_t){w.buffer(stage.base)}[c] * {1 << stage.base_shift};")
+
+
+def first_node(w: Writing, tree: int) -> int:
+    """The place of a tree's first node."""
+    return int(compact(w.plan.forest).sizes[:tree].sum())
+
+
 def _stage(w: Writing, number: int) -> None:
     """Maps, scores of the base map and trees of one stage."""
     out, stage = w.out, w.plan.forest.stages[number]
     with out.block(f"HYB_SHARED void {w.p}_stage{number}({w.p}_context *ctx)"):
-        out.line(f"{w.p}_maps{number}(ctx);")
-        if stage.base is not None:
-            out.line(f"for (int32_t c = 0; c < {w.P}_CLASSES; c++)")
-            out.line(f"  ctx->scores[c] += (int32_t){w.buffer(stage.base)}[c] * {1 << stage.base_shift};")
+        open_stage(w, number)
         if stage.last > stage.first:
-            sizes = compact(w.plan.forest).sizes
-            node = int(sizes[: stage.first].sum())
+            node = first_node(w, stage.first)
             out.line(f"{w.p}_trees(ctx, {stage.first}, {stage.last}, {node}, {node + stage.first});")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 
+from codegen.anytime import Anytime
 from codegen.header.arena import memory_union
 from codegen.header.stats import stats_context, stats_interface, stats_refusal
 from codegen.header.stream import refusal, stream_context, stream_interface
+from codegen.header.within import within_interface
 from codegen.header.writing import Writing
 
 RUNTIME_API = 2
@@ -96,6 +98,7 @@ def interface(w: Writing) -> None:
     if w.stream:
         with w.streaming():
             stream_interface(w, w.stream)
+            within_interface(w, Anytime(w.plan, w.stream), "")
             out.line("#else")
             _window_interface(w)
     else:
@@ -127,6 +130,7 @@ def _init_name(w: Writing) -> list[str]:
 
 
 def _window_interface(w: Writing) -> None:
+    within_interface(w, Anytime(w.plan), "const int16_t *pcm, ")
     w.out.lines(
         [
             f"/* Decide one window of {w.P}_WINDOW samples. ctx->scores holds the scores afterwards. */",

@@ -24,7 +24,7 @@ def model_hash(plan: Plan) -> str:
     forest, digest = plan.forest, hashlib.sha256()
     for item in plan.maps:
         digest.update(f"{item.name}:{item.key};".encode())
-    stages = [(s.first, s.last, s.margin, s.base, s.base_shift) for s in forest.stages]
+    stages = [(s.first, s.last, s.class_margins or s.margin, s.base, s.base_shift) for s in forest.stages]
     named = (plan.name, plan.labels, forest.features, stages, plan.core, plan.table.version)
     digest.update(repr(named).encode())
     for array in (forest.node_feature, forest.node_threshold, forest.node_left, forest.node_right, forest.leaf_scores):

@@ -45,6 +45,12 @@ static inline hyb_gap hyb_gap_after(int32_t moved, int32_t first, int32_t last, 
   return gap;
 }
 
+/* The price of all but the gap: nothing after no move, that of the whole map if nothing of its `size` rows holds. */
+static inline uint32_t hyb_gap_price(int32_t moved, int32_t size, uint32_t base, uint32_t slope, uint32_t whole) {
+  if (moved == 0) return 0;
+  return moved > 0 && moved < size ? base + (uint32_t)moved * slope : whole;
+}
+
 /* The gap's rows come from `moved` rows later. `map`: its elements; `row`: bytes of a row. */
 static inline void hyb_slide(void *map, size_t row, hyb_gap gap, int32_t moved) {
   uint8_t *to = (uint8_t *)map + (size_t)gap.first * row;

@@ -74,6 +74,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "cost_clips": _cost_clips(report),
         "histogram": plots.histogram(report),
         "looks": [(look, stats_plots.heat(look)) for look in overview.at(report, "access", "looks") or []],
+        "anytime": plots.anytime(report),
         "families": plots.families(report, _first(_FAMILIES, by_family)),
         "loss": plots.loss(report),
         "learning": plots.learning(report, sorted(curves, key=_natural)),

@@ -195,6 +195,33 @@ def _curves(axes: Axes, epochs: list[Any], curves: dict[str, list[Any]], label: 
     return f"{label} by epoch"
 
 
+def anytime(report: Mapping[str, Any]) -> Markup | None:
+    """Accuracy against budget, a line for each split; None where it was not measured."""
+    found = report.get("anytime") or {}
+    budgets, splits = _numbers(found.get("budgets")), found.get("splits") or {}
+    curves = {str(name): _numbers((splits[name] or {}).get("accuracy")) for name in sorted(splits, reverse=True)}
+    curves = {name: values for name, values in curves.items() if values and len(values) == len(budgets)}
+    if not budgets or not curves:
+        return None
+    unit = (report.get("cost") or {}).get("unit", UNIT)
+    return _draw("anytime", 2.8, lambda axes: _anytime(axes, budgets, curves, unit))
+
+
+def _anytime(axes: Axes, budgets: list[float], curves: dict[str, list[float]], unit: str) -> str:
+    for i, (name, values) in enumerate(curves.items()):
+        color = _PLACEHOLDERS[f"series{i % 6}"]
+        axes.step(budgets, [100 * y for y in values], where="post", color=color, linewidth=1.6, label=name)
+    divisor, prefix = scale(budgets[-1])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
+    axes.set_xlabel(f"budget, {prefix} {unit}")
+    axes.set_ylabel("accuracy, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    axes.legend(loc="upper left", fontsize=11)
+    told = ", ".join(f"{name} {percent(values[0])} to {percent(values[-1])}" for name, values in curves.items())
+    return f"Accuracy by budget: {told}"
+
+
 def _numbers(values: Any) -> list[float]:
     """`values` where all are numbers, else none."""
     found = [number(value) for value in values or []]

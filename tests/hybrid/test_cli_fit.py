@@ -69,7 +69,7 @@ def test_the_example_builds_from_the_generated_files_alone_and_says_what_predict
     rows = json.loads(succeeds("predict", model.folder, *clips, "--json").stdout)["predictions"]
     for line, clip, row in zip(answers, clips, rows, strict=True):
         stage, cost = row["stage"] + 1, row["cost"]
-        assert line.startswith(f"{clip}: {row['label']}  margin {row['margin']:.2f}  stage {stage} of 2  cost {cost} ")
+        assert line.startswith(f"{clip}: {row['label']}  margin {row['margin']:.2f}  stage {stage} of 4  cost {cost} ")
 
 
 def test_the_test_vectors_pass_on_the_host(bare):

@@ -148,7 +148,23 @@ int32_t chain_ready(const chain_context *ctx);
 /* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has
  * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */
 chain_result chain_decide(chain_context *ctx);
+#ifdef CHAIN_WITHIN
+/* The same decision inside a budget of instructions, which it never exceeds: the best answer so far.
+ * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
+ * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
+#define CHAIN_WITHIN_MIN 409
+#define CHAIN_WITHIN_MAX 1370
+chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
+#endif
 #else
+#ifdef CHAIN_WITHIN
+/* The same decision inside a budget of instructions, which it never exceeds: the best answer so far.
+ * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
+ * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
+#define CHAIN_WITHIN_MIN 208
+#define CHAIN_WITHIN_MAX 2537
+chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget);
+#endif
 /* Decide one window of CHAIN_WINDOW samples. ctx->scores holds the scores afterwards. */
 chain_result chain_classify(chain_context *ctx, const int16_t *pcm);
 #ifdef CHAIN_EAGER
@@ -446,6 +462,56 @@ chain_result chain_decide(chain_context *ctx) {
   HYB_ON_DECIDED(ctx);
   return result;
 }
+#ifdef CHAIN_WITHIN
+static chain_result chain_prior(chain_context *ctx) {
+  chain_result result = {0, -1, 0, 0};
+  memcpy(ctx->scores, chain_bias, sizeof chain_bias);
+  result.cost = ctx->cost;
+  return result;
+}
+/* What was spent before counts to nobody's budget. */
+static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32_t budget) {
+  chain_result result;
+  memcpy(ctx->scores, chain_bias, sizeof chain_bias);
+  result.stage = 0;
+  chain_maps0(ctx);
+  if (ctx->cost - before + 554u > budget && budget < 1278u) goto spent;
+  chain_trees(ctx, 0, 1, 0, 0);
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  if (ctx->cost - before + 50u > budget && budget < 1328u) goto done;
+  result.stage = 1;
+  chain_maps1(ctx);
+  if (ctx->cost - before + 42u > budget && budget < 1370u) goto spent;
+  chain_trees(ctx, 1, 2, 2, 3);
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  goto done;
+  spent:
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  done:
+  result.cost = ctx->cost;
+  HYB_ON_RESULT(ctx, result);
+  return result;
+}
+chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
+  chain_result result = {-1, -1, 0, 0};
+  const uint32_t before = ctx->cost;
+  result.cost = before;
+  if (!chain_ready(ctx)) return result;
+  HYB_ON_SPEND(ctx);
+  chain_move(ctx);
+  if (674u + 50u > budget && budget < 724u) {
+    ctx->cost += 409u;
+    result = chain_prior(ctx);
+  }
+  else {
+    ctx->cost += 674u;
+    result = chain_run_within(ctx, before, budget);
+  }
+  ctx->cost = 0;
+  HYB_ON_DECIDED(ctx);
+  return result;
+}
+#endif
 #else
 static void chain_begin(chain_context *ctx, const int16_t *pcm) {
   ctx->pcm = pcm;
@@ -458,6 +524,48 @@ chain_result chain_classify(chain_context *ctx, const int16_t *pcm) {
   chain_begin(ctx, pcm);
   return chain_run(ctx);
 }
+#ifdef CHAIN_WITHIN
+static chain_result chain_prior(chain_context *ctx) {
+  chain_result result = {0, -1, 0, 0};
+  memcpy(ctx->scores, chain_bias, sizeof chain_bias);
+  result.cost = ctx->cost;
+  return result;
+}
+/* What was spent before counts to nobody's budget. */
+static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32_t budget) {
+  chain_result result;
+  memcpy(ctx->scores, chain_bias, sizeof chain_bias);
+  result.stage = 0;
+  chain_maps0(ctx);
+  if (ctx->cost - before + 1922u > budget && budget < 2445u) goto spent;
+  chain_trees(ctx, 0, 1, 0, 0);
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  if (ctx->cost - before + 50u > budget && budget < 2495u) goto done;
+  result.stage = 1;
+  chain_maps1(ctx);
+  if (ctx->cost - before + 384u > budget && budget < 2537u) goto spent;
+  chain_trees(ctx, 1, 2, 2, 3);
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  goto done;
+  spent:
+  result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
+  done:
+  result.cost = ctx->cost;
+  HYB_ON_RESULT(ctx, result);
+  return result;
+}
+chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget) {
+  if (473u + 50u > budget && budget < 523u) {
+    ctx->pcm = pcm;
+    ctx->cost = 208u;
+    HYB_ON_BEGIN(ctx);
+    return chain_prior(ctx);
+  }
+  chain_begin(ctx, pcm);
+  ctx->cost += 336u;
+  return chain_run_within(ctx, 0, budget);
+}
+#endif
 
 #ifdef CHAIN_EAGER
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm) {

@@ -99,12 +99,12 @@ def maps() -> list[dict[str, Any]]:
 
 def stages() -> list[dict[str, Any]]:
     rows = [
-        (0, 24, 712, 1850, 0.762, 0.958, 148_200.0, 210_144, "head1"),
-        (1, 36, 1022, 1400, 0.141, 0.842, 233_120.0, 262_656, None),
-        (2, 36, 998, 900, 0.0, None, None, 300_032, None),
-        (3, 48, 1300, None, 0.097, 0.701, 291_003.0, 331_776, None),
+        (0, 24, 712, 1850, None, 0.762, 0.958, 0.998, 148_200.0, 210_144, "head1"),
+        (1, 36, 1022, 1400, [["_up", 1400], ["<b>", 2**31 - 1]], 0.141, 0.842, 0.97, 233_120.0, 262_656, None),
+        (2, 36, 998, 900, None, 0.0, None, None, None, 300_032, None),
+        (3, 48, 1300, None, None, 0.097, 0.701, 1.0, 291_003.0, 331_776, None),
     ]
-    names = "number trees nodes margin left accuracy_of_left mean_cost static_max base"
+    names = "number trees nodes margin margins left accuracy_of_left as_in_the_end mean_cost static_max base"
     return [dict(zip(names.split(), row, strict=True)) for row in rows]
 
 
@@ -212,6 +212,14 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
             "features_offered": 204,
             "max_score_error": 0.0021,
         },
+        "exits": {"budget": 0.005, "harm": "truth", "by_class": True, "share": 0.5, "harmed": 0.004},
+        "anytime": {
+            "budgets": [448, 150_000, 210_000, 340_000], "least": 448, "most": 340_000, "prior": "<yes>",
+            "splits": {
+                "validation": {"accuracy": [0.09, 0.09, 0.89, 0.93], "mean_cost": [448.0, 448.0, 1.5e5, 1.8e5]},
+                "test": {"accuracy": [0.08, 0.08, 0.88, 0.92], "mean_cost": [448.0, 448.0, 1.5e5, 1.8e5]},
+            },
+        },
         "warnings": ["class _unknown_ has fewer clips per word than the others"],
     }
 
@@ -219,7 +227,7 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
 def dense(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
     """A dense head: no forest, no exits, no features, no baseline."""
     report = {**complete(labels, each), **{"head": "dense", "warnings": []}}
-    for section in ("stages", "features", "closure", "baseline", "forest", "learning"):
+    for section in ("stages", "features", "closure", "baseline", "forest", "learning", "exits", "anytime"):
         del report[section]
     report["cost"] = {
         "unit": "instructions",

@@ -14,8 +14,8 @@ import pytest
 from hybrid.report import render
 
 VOID = {"meta", "br", "link"}
-SECTIONS = ["baseline", "accuracy", "cost", "exits", "features", "closure", "learning", "data", "code", "parity"]
-SECTIONS += ["reproduce", "warnings"]
+SECTIONS = ["baseline", "accuracy", "cost", "exits", "anytime", "features", "closure", "learning", "data", "code"]
+SECTIONS += ["parity", "reproduce", "warnings"]
 
 
 class Page(HTMLParser):
@@ -190,3 +190,14 @@ def test_numbers_that_are_not_finite_show_as_dashes(make_report):
     report["forest"]["max_score_error"] = None
     words = Page(render(report)).words()
     assert not re.search(r"\b(nan|inf)\b", words)
+
+
+def test_exits_and_budgets_are_told(make_report):
+    page = Page(render(make_report()))
+    words = page.words()
+    assert "Margins of stage 1 by class" in words and "_up ≥ 1,400" in words.replace("\u202f", ",").replace(" ", " ")
+    assert "same class in the end" in words and "the most frequent class of the training clips, <yes>" in words
+    assert any(name == "aria-label" and "Accuracy by budget: validation 9" in value for name, value in page.attributes)
+    bare = make_report()
+    bare["anytime"]["budgets"] = []
+    assert "Inside a budget" not in Page(render(bare)).words()

@@ -1,0 +1,73 @@
+"""Exits: never more windows harmed than allowed, margins by class where they pay, cross-fitting against luck."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid.exits import choose_exits, cross_fitted, evidence, fit_exits
+from tests.hybrid.test_staging import drawn
+from tree_backends.forest import NEVER
+
+COST = np.array([1.0, 2.0, 4.0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 8), st.booleans(), st.booleans())
+def test_no_more_windows_are_harmed_than_allowed_and_more_budget_costs_no_more(seed, allowed, by_class, judged):
+    scores, truth = drawn(seed)
+    found = evidence(scores, COST, truth if judged else None)
+    cost, harmed = found.judge(choose_exits(found, allowed, by_class))
+    assert harmed <= allowed and cost <= COST[-1]
+    every = found.judge([[0] * 4] * 3)
+    assert choose_exits(found, len(truth), by_class) is not None
+    assert found.judge(choose_exits(found, len(truth), by_class))[0] == pytest.approx(every[0])
+
+
+def test_harm_without_truth_is_another_label_than_in_the_end():
+    scores, truth = drawn(1)
+    found, judged = evidence(scores, COST), evidence(scores, COST, truth)
+    np.testing.assert_array_equal(found.harm, scores.argmax(axis=2) != scores[-1].argmax(axis=1))
+    assert (judged.harm <= found.harm).all() and not judged.harm[-1].any()
+
+
+def one_class_is_hard(n=3000, seed=0):
+    """Class 0 is told early, however small the margin; class 1 is told early never."""
+    rng = np.random.default_rng(seed)
+    early, late = np.zeros((n, 2), np.int64), np.zeros((n, 2), np.int64)
+    leads = rng.integers(0, 2, n)
+    early[np.arange(n), leads] = rng.integers(1, 1000, n)
+    turned = (leads == 1) & (rng.random(n) < 0.3)
+    late[np.arange(n), np.where(turned, 0, leads)] = 500
+    return np.stack([early, late])
+
+
+def test_margins_by_class_let_the_easy_class_go():
+    found = evidence(one_class_is_hard(), np.array([1.0, 3.0]))
+    shared, each = (fit_exits(found, 0.01, kind) for kind in (False, True))
+    best = fit_exits(found, 0.01)
+    assert best.by_class and best.cost == each.cost < shared.cost - 0.5
+    assert best.margins[0][0] < 10 and best.margins[0][1] > 900 and best.harmed <= 0.01
+    other = evidence(one_class_is_hard(seed=1), np.array([1.0, 3.0]))
+    cost, harmed = other.judge(best.margins)
+    assert cost == pytest.approx(best.cost, abs=0.05) and harmed / other.windows < 0.015
+
+
+def test_cross_fitting_sees_what_was_chosen_by_luck():
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 1000, (2, 120, 6))
+    same = rng.random(120) < 0.9  # of the others, and of how sure it is, the early stage knows nothing
+    scores[1, same] = scores[0, same]
+    found = evidence(scores, np.array([1.0, 2.0]))
+    lucky = choose_exits(found, 0, by_class=True)
+    assert found.judge(lucky)[1] == 0 and found.judge(lucky)[0] < 2
+    _, harmed = cross_fitted(found, 0.0, True, 1.0, np.arange(120) % 5)
+    assert harmed > 0.005
+    assert not fit_exits(found, 0.005).by_class
+
+
+def test_costs_of_single_windows_decide_where_they_are_given():
+    scores, _ = drawn(5)
+    each = np.tile(COST[:, None], (1, scores.shape[1]))
+    each[:, 7] = [50.0, 50.0, 100.0]
+    assert evidence(scores, each).judge([[NEVER] * 4, [NEVER] * 4, [0] * 4])[0] == pytest.approx(4 + 96 / 200)
