@@ -361,19 +361,18 @@ def report(folder: Path, as_json: bool) -> None:
 @quiet_option
 def demo(out: Path, clips: int, seed: int, as_json: bool, quiet: bool) -> None:
     """Fit on a synthetic machine-condition set (motor off, normal, maintenance needed, failure)."""
-    import tempfile
-
     from hybrid.config import load_config
-    from hybrid.data.synthetic import write_machine_set
+    from hybrid.data.synthetic import kept_machine_set
+    from hybrid.output import check_writable
 
     options = {
         "out": out, "name": "machine", "seed": seed, "head": "trees", "skip_bad": False, "compiler": None,
         "preset": "demo", "as_json": as_json, "quiet": quiet,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="hybrid-demo-") as scratch:
-        data = Path(scratch) / "synthetic_machine_condition"
-        write_machine_set(data, clips_per_class=clips, seed=seed)
-        _fit(data, load_config("demo"), options, synthetic=True)
+    check_writable(out)
+    # kept beside the model: `hybrid bench`, `stats` and `evaluate` want recordings, too
+    data = kept_machine_set(out.with_name(f"{out.name}-recordings"), clips, seed)
+    _fit(data, load_config("demo"), options, synthetic=True)
 
 
 @cli.command()

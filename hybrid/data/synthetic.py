@@ -7,6 +7,8 @@ all classes, and stands in one split only, as a speaker does in Speech Commands.
 
 from __future__ import annotations
 
+import os
+import tempfile
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,23 @@ class _Unit:
     bearing_ratio: float  # impulses per turn
     noise_slope: float  # of the room: amplitude ~ frequency ** slope
     mains: float
+
+
+def kept_machine_set(root: Path, clips_per_class: int, seed: int) -> Path:
+    """The set of these arguments in a folder of its own under `root`: the one there, or written now, as a whole.
+
+    Raises DataError where it cannot be written.
+    """
+    target = root / f"{clips_per_class}-a-class-seed-{seed}"
+    if target.is_dir():
+        return target
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=root) as aside:
+            os.replace(write_machine_set(Path(aside) / "set", clips_per_class, seed), target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written ({error.strerror}): choose another --out") from None
+    return target
 
 
 def write_machine_set(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hybrid.data import fit_window, load_corpus, open_corpus
-from hybrid.data.synthetic import CLASSES, write_machine_set
+from hybrid.data.synthetic import CLASSES, kept_machine_set, write_machine_set
 from hybrid.errors import DataError
 
 
@@ -81,3 +81,20 @@ def test_an_existing_folder_is_not_written_into(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(DataError, match="not an empty folder"):
         write_machine_set(tmp_path)
+
+
+def test_a_kept_set_is_written_once_and_whole(tmp_path):
+    kept = kept_machine_set(tmp_path / "new" / "sounds", 3, seed=1)
+    before = contents(kept)
+    assert before == contents(write_machine_set(tmp_path / "direct", 3, seed=1))
+    times = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    assert kept_machine_set(tmp_path / "new" / "sounds", 3, seed=1) == kept
+    assert times == {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    assert [p.name for p in kept.parent.iterdir()] == [kept.name]
+    assert kept_machine_set(tmp_path / "new" / "sounds", 3, seed=2) != kept
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        kept_machine_set(tmp_path / "file", 3, seed=1)
