@@ -23,7 +23,6 @@ from codegen.plan import Plan
 from hybrid.data import load_corpus, open_corpus
 from hybrid.evaluate import load_model
 from hybrid.fit import window_maps
-from hybrid.staging import values_of
 from hybrid.windows import Windows, cut
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds, share_subtrees
 from tree_backends.exits import order_by_gain, split_stages
@@ -82,12 +81,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the corpus's noise")
     options = parser.parse_args()
     plan, windows = windows_of(options.model, options.data, options.seed)
-    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
-    maps = {s: window_maps(plan.graph, w.pcm, wanted) for s, w in windows.items()}
+    maps = {s: window_maps(plan.graph, w.pcm, plan.named) for s, w in windows.items()}
     columns = ("nodes", "leaves", "thresholds", "node bits", "bytes", "instructions", "validation", "test")
     print(f"| {options.model.name} | {' | '.join(columns)} |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, way in ways(values_of(maps["train"], plan.forest.features)).items():
+    for name, way in ways(interpret.values_of(maps["train"], plan.forest.features)).items():
         changed = replace(plan, forest=way(plan.forest))
         print(f"| {name} | {told(changed, maps, windows)} |", flush=True)
 

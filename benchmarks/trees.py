@@ -1,4 +1,5 @@
-"""Trees to C, side by side: python benchmarks/trees.py [--data FSDD] [--sets digits,audio] [--rows 50].
+"""Trees to C, side by side: python benchmarks/trees.py [--data FSDD] [--sets digits,audio] [--models 0,1,2,3]
+[--exports this_project,emlearn,timber,tl2cgen,m2cgen] [--rows 50].
 
 One run, the same trained models, the same emulated core and compiler: emlearn, m2cgen, tl2cgen, timber-compiler (those
 that are installed: pip install 'hybrid[benchmarks]') and this project in its layouts. digits: scikit-learn's, 64 pixel
@@ -34,6 +35,9 @@ from codegen.target.emulator import Emulator
 from codegen.target.image import read_image
 from hybrid.compile import read_model
 
+SETS = ("digits", "audio")
+MODELS = ("0", "1", "2", "3")
+"""Two random forests, two LightGBM models, in the order of `models`."""
 LEVELS = ("-O2", "-Os")
 FLAGS = ("-std=gnu99", "-ffunction-sections", "-fdata-sections", "--specs=nosys.specs", "-w")
 ENTRY = '__attribute__((section(".entry")))'
@@ -72,14 +76,16 @@ def main() -> int:
     arguments = parse()
     core, compiler = find_core(arguments.cpu), find_cross(arguments.compiler)
     print(f"{arguments.cpu}, {version(compiler)}; mean over {arguments.rows} test rows\n")
-    for name in arguments.sets.split(","):
+    for name in arguments.sets:
         x, y = digits() if name == "digits" else audio(arguments.data)
-        for trained in models(name, x, y):
+        for number, trained in enumerate(models(name, x, y)):
+            if str(number) not in arguments.models:
+                continue
             right = int((trained.labels == trained.truth).sum())
             print(f"### {trained.name}: Python {right} of {len(trained.truth)} right\n")
             print("| export | instructions -O2 | -Os | flash -O2 | -Os | RAM | right | as Python |")
             print("|---|---|---|---|---|---|---|---|")
-            for make in GENERATORS:
+            for make in (g for g in GENERATORS if g.__name__ in arguments.exports):
                 with tempfile.TemporaryDirectory(prefix="hybrid-trees-") as scratch:
                     for export in made(make, trained, Path(scratch)):
                         print(row(export, trained, core, compiler, arguments.rows, Path(scratch)), flush=True)
@@ -91,10 +97,25 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", default="cortex-m4")
     parser.add_argument("--compiler", default=None)
-    parser.add_argument("--sets", default="digits,audio")
+    parser.add_argument("--sets", type=listed(SETS), default=SETS, help="of " + ",".join(SETS))
+    parser.add_argument("--models", type=listed(MODELS), default=MODELS, help="their numbers, of " + ",".join(MODELS))
+    generators = tuple(make.__name__ for make in GENERATORS)
+    parser.add_argument("--exports", type=listed(generators), default=generators, help="of " + ",".join(generators))
     parser.add_argument("--data", type=Path, default=Path("../shared/data/fsdd"))
     parser.add_argument("--rows", type=int, default=50, help="test rows that instructions are counted on")
     return parser.parse_args()
+
+
+def listed(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """A reader of names with commas between them, all of them among `choices`."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        if unknown := [name for name in names if name not in choices]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is unknown: choose from {', '.join(choices)}")
+        return names
+
+    return read
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 
 from codegen.anytime import Anytime, Inside, progress
-from codegen.plan import Plan
+from codegen.plan import Plan, PlanError
 from feature_extractors.graph import FeatureMap, Graph
 from feature_extractors.tiles import Box, whole
 from tree_backends.evaluate import decide, leaves_after, margin
-from tree_backends.forest import VECTOR
+from tree_backends.forest import VECTOR, Feature
 
 POISON = -(2**20)
 """Outside every map's range: a value read before it was computed cannot go unnoticed."""
@@ -107,23 +107,33 @@ class Results:
 
 
 def run(plan: Plan, pcm: np.ndarray) -> Results:
-    """Decide a batch of windows. pcm: int16 (n, samples)."""
-    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
-    return decide_on(plan, evaluate_maps(plan.graph, source_map(plan.graph, pcm), wanted))
+    """Decide a batch of windows. pcm: int16 (n, samples). Raises PlanError where the forest reads no map."""
+    return decide_on(plan, named_maps(plan, pcm))
 
 
-def feature_values(plan: Plan, maps: dict[str, np.ndarray]) -> np.ndarray:
-    """The forest's features from whole maps: int64 (n, features)."""
+def named_maps(plan: Plan, pcm: np.ndarray) -> dict[str, np.ndarray]:
+    """Whole maps of windows, int16 (n, samples), that the forest names. Raises PlanError where it names none."""
+    if not plan.named:
+        raise PlanError(
+            f"model {plan.name}: no tree has a split and no stage a base map, so there is nothing to compute: "
+            f"train on more or other data"
+        )
+    return evaluate_maps(plan.graph, source_map(plan.graph, pcm), plan.named)
+
+
+def values_of(maps: dict[str, np.ndarray], features: Sequence[Feature]) -> np.ndarray:
+    """Features from whole maps, which are of 8 or 16 bits: int32 (n, features). maps: one at least."""
     n = len(next(iter(maps.values())))
-    values = np.zeros((n, len(plan.forest.features)), dtype=np.int64)
-    for column, feature in enumerate(plan.forest.features):
+    values = np.zeros((n, len(features)), dtype=np.int32)
+    for column, feature in enumerate(features):
         values[:, column] = maps[feature.map][(slice(None), *feature.index)]
     return values
 
 
 def decide_on(plan: Plan, maps: dict[str, np.ndarray]) -> Results:
     """Decide from whole maps that are there already (all maps that the forest names)."""
-    found = decide(plan.forest, feature_values(plan, maps), lambda name: maps[name].reshape(len(maps[name]), -1))
+    values = values_of(maps, plan.forest.features)
+    found = decide(plan.forest, values, lambda name: maps[name].reshape(len(maps[name]), -1))
     closed = plan.spread(plan.requests(found.reads, found.stage + 1))
     return Results(
         plan,
@@ -243,10 +253,9 @@ def trace_within(plan: Plan, pcm: np.ndarray, budget: int) -> Trace:
 
 
 def run_within(plan: Plan, pcm: np.ndarray, budget: int) -> Inside:
-    """Decide a batch of windows inside a budget of instructions. pcm: int16 (n, samples)."""
-    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
-    maps = evaluate_maps(plan.graph, source_map(plan.graph, pcm), wanted)
-    return progress(plan, feature_values(plan, maps), maps).inside(budget)
+    """Decide a batch of windows inside a budget of instructions. pcm: int16 (n, samples). Raises PlanError as `run`."""
+    maps = named_maps(plan, pcm)
+    return progress(plan, values_of(maps, plan.forest.features), maps).inside(budget)
 
 
 def decide_lazily(lazy: Lazy) -> Trace:

@@ -63,10 +63,14 @@ class Plan:
         return self.graph.source
 
     @cached_property
+    def named(self) -> list[str]:
+        """The maps that the forest names, those of its features and its bases, sorted."""
+        return sorted({f.map for f in self.forest.features} | {s.base for s in self.forest.stages if s.base})
+
+    @cached_property
     def maps(self) -> list[FeatureMap]:
         """Computed maps (the source left out) that the forest can reach, in topological order."""
-        named = {f.map for f in self.forest.features} | {s.base for s in self.forest.stages if s.base}
-        return [m for m in self.graph.closure(sorted(named)) if m.op.family != "source"]
+        return [m for m in self.graph.closure(self.named) if m.op.family != "source"]
 
     @cached_property
     def _op_inputs(self) -> dict[str, schedule.TileInputs]:

@@ -15,7 +15,7 @@ POINTS = 50
 
 def run(plan: Plan, maps: dict[str, np.ndarray]) -> Progress:
     """All steps of a batch. maps: whole maps that the forest names."""
-    return progress(plan, interpret.feature_values(plan, maps), maps)
+    return progress(plan, interpret.values_of(maps, plan.forest.features), maps)
 
 
 def budgets(how: Anytime) -> list[int]:

@@ -10,7 +10,6 @@ import importlib.util
 import itertools
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,20 @@ from codegen.target.cycles import CycleTable
 from codegen.target.model import DeviceModel, DeviceResults, Footprint, footprint, stream_footprint
 from hybrid.boards import Board, find_board, on_board, over
 from hybrid.config import Config
-from hybrid.data import load_corpus, open_held_out
-from hybrid.errors import DataError, HybridError
+from hybrid.errors import HybridError
 from hybrid.evaluate import load_model
 from hybrid.model_file import Model
-from hybrid.windows import cut
+from hybrid.parity import COMPARED, EAGER_COMPARED, compare, rows
+from hybrid.recordings import read_windows, spread
 
 CLIPS = 200
 SPLIT = "test"
 BINS = 30
-COMPARED = ("label", "scores", "stage", "margin", "cost")
-EAGER_COMPARED = ("label", "scores", "stage", "margin")
-TRACE_COMPARED = (*COMPARED, "visits", "computes", "hits")
-FIELDS = {"lazy": COMPARED, "trace": TRACE_COMPARED, "eager": EAGER_COMPARED, "stream": EAGER_COMPARED}
+LAZY_COMPARED = (*EAGER_COMPARED, "cost")
+FIELDS = {"lazy": LAZY_COMPARED, "trace": COMPARED, "eager": EAGER_COMPARED, "stream": EAGER_COMPARED}
 """What must equal the interpreter's; a stream's cost is another one."""
 STREAMED = 10
 """Clips that are pushed as a stream, for its stack."""
-LAYOUT = ("layout", "test_fold", "validation_fold", "leave_out", "test_takes")
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
 
@@ -121,40 +117,18 @@ def test_windows(
     model: Model, config: Config, data: Path | None, clips: int, skip_bad: bool, say: Say, progress: Progress
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]]:
     """Windows of at most `clips` clips, spread evenly over the test split as the fit drew it: pcm, names, about."""
-    root = data or _fitted_on(model)
-    corpus = open_held_out(
-        root, model.plan.labels, split=SPLIT, silence_clips=config.data.silence_clips,
-        silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s,
-        **{name: getattr(config.data, name) for name in LAYOUT},
-    )  # fmt: skip
-    chosen = replace(corpus, clips=[corpus.clips[i] for i in _spread(len(corpus.clips), clips)])
-    loaded = load_corpus(chosen, config.audio.rate, skip_bad, lambda done, total: progress("decoding", done, total))
-    windows = cut(*loaded.select("test"), model.plan.labels, config)
-    kept = _spread(len(windows.pcm), clips)
-    for note in corpus.notes:
-        say(f"note: {note}")
-    about = {"path": str(root), "split": SPLIT, "clips": len(corpus.clips), "windows": len(kept)}
+    found = read_windows(model, config, data, split=SPLIT, clips=clips, skip_bad=skip_bad, say=say, progress=progress)
+    windows = found.windows
+    kept = spread(len(windows.pcm), clips)
+    about = {"path": str(found.path), "split": SPLIT, "clips": found.clips, "windows": len(kept)}
     return windows.pcm[kept], tuple(windows.names[i] for i in kept), about
-
-
-def _fitted_on(model: Model) -> Path:
-    """The recordings that the model was fitted on. Raises DataError if they are not there."""
-    path = model.about.get("data")
-    if not isinstance(path, str) or not Path(path).exists():
-        raise DataError(f"the recordings that the model was fitted on ({path}) are not there: name them after DIR")
-    return Path(path)
-
-
-def _spread(n: int, most: int) -> list[int]:
-    """At most `most` of 0 .. n - 1, evenly spaced, the first and the last among them."""
-    return sorted({round(x) for x in np.linspace(0, n - 1, min(n, most))})
 
 
 def measure(
     plan: Plan, core: Core, compiler: str, pcm: np.ndarray, names: Sequence[str], progress: Progress = lambda *_: None
 ) -> dict[str, Any]:
     """Run windows, int16 (n, samples), through all builds and put the figures together. See `bench`."""
-    expected = interpret.run(plan, pcm)
+    expected = rows(interpret.run(plan, pcm))
     with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
         work = Path(scratch)
         write_code(plan, work)
@@ -169,22 +143,8 @@ def measure(
             runs[name] = device, device.run(pcm[:some], names)
         progress(f"emulating {core.name}", len(builds), len(builds))
     for name, (_, results) in runs.items():
-        _compare(expected, results, FIELDS[name], names, f"{name} build on the {core.name}")
+        compare(expected, vars(results), FIELDS[name], names, f"{name} build on the {core.name}")
     return _figures(plan, core, compiler, sizes, runs)
-
-
-def _compare(
-    expected: interpret.Results, got: DeviceResults, fields: Sequence[str], names: Sequence[str], who: str
-) -> None:
-    counts, n = dict(zip(("computes", "hits"), expected.counts(), strict=True)), len(got.label)
-    for field in fields:
-        truth = counts[field] if field in counts else getattr(expected, field)
-        different = (truth[:n] != getattr(got, field)).reshape(n, -1).any(axis=1)
-        if different.any():
-            raise HybridError(
-                f"{field} of {int(different.sum())} of {n} clips differs between the interpreter and the "
-                f"{who}, first in clip {names[int(np.argmax(different))]}: please report this with the model folder"
-            )
 
 
 def _figures(
@@ -219,7 +179,7 @@ def _figures(
             "total": size.size.flash, "code": size.size.code, "tables": size.size.tables,
             "by_symbol": size.size.by_symbol,
         },
-        "equal": {"to": "interpreter", "windows": len(lazy.label), "compared": list(TRACE_COMPARED), "different": 0},
+        "equal": {"to": "interpreter", "windows": len(lazy.label), "compared": list(COMPARED), "different": 0},
         "checked_instructions": device.checked,
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }  # fmt: skip

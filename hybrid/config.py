@@ -43,6 +43,8 @@ class FrontEndConfig:
     """Mel power (samples in +-1) that counts as nothing: lower hears quieter sounds, and more of the noise."""
     placed: int = 0
     """Frames of a window placed around the sound by cheap energies; the others are never transformed (0: all)."""
+    place_step: int = 1
+    """Frames: a placed window begins at a multiple of it."""
     coefficients: int = 0
     """MFCC coefficients offered to the trees as well (0: none)."""
 

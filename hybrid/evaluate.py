@@ -17,11 +17,12 @@ from codegen.header import HEADER
 from codegen.host import NativeModel
 from codegen.plan import Plan
 from hybrid import report as reports
-from hybrid.config import Config, DataConfig, apply
-from hybrid.data import SILENCE, AudioError, Clip, load_clip, load_corpus, open_held_out
+from hybrid.config import Config, apply
+from hybrid.data import SILENCE, AudioError, Clip, load_clip
 from hybrid.errors import DataError, HybridError, few
 from hybrid.metrics import accuracy
 from hybrid.model_file import Model, load
+from hybrid.recordings import read_windows
 from hybrid.summary import UNIT
 from hybrid.windows import Windows, cut
 
@@ -120,21 +121,13 @@ def evaluate(
     model, config = load_model(folder)
     labels = model.plan.labels
     decide = engine_of(model, folder, engine, eager)
-    if split is not None:
-        layout = as_fitted(config.data, layout)
-    corpus = open_held_out(
-        data, labels, split=split, silence_clips=config.data.silence_clips,
-        silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s, **layout,
-    )  # fmt: skip
-    loaded = load_corpus(corpus, config.audio.rate, skip_bad, lambda d, t: progress("decoding", d, t))
-    for note in loaded.corpus.notes:
-        say(f"note: {note}")
-    windows = cut(*loaded.select("test"), labels, config)
+    read = read_windows(model, config, data, split=split, skip_bad=skip_bad, say=say, progress=progress, **layout)
+    windows = read.windows
     found = decide(windows.pcm)
     cost = found["cost"].astype(np.int64)
     return {
         "model": str(folder),
-        "data": {"path": str(data), "layout": corpus.layout, "notes": loaded.corpus.notes, "windows": len(windows.pcm)},
+        "data": {"path": str(data), "layout": read.layout, "notes": read.notes, "windows": len(windows.pcm)},
         "engine": engine,
         "eager": eager,
         "accuracy": _accuracies(windows, found["scores"], labels),
@@ -148,13 +141,6 @@ def evaluate(
         },
         "stages": np.bincount(found["stage"], minlength=len(model.plan.forest.stages)).tolist(),
     }
-
-
-def as_fitted(data: DataConfig, layout: dict[str, Any]) -> dict[str, Any]:
-    """Choices of layout and split, the fit's where none is given: else clips of its training would be tested on."""
-    names = ("layout", "test_fold", "validation_fold", "leave_out", "test_takes")
-    given = {name: layout.get(name) for name in names}
-    return {name: getattr(data, name) if value is None else value for name, value in given.items()}
 
 
 def _accuracies(windows: Windows, scores: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, n
 
 
 def _exits(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> Chosen:
-    values = interpret.feature_values(plan, maps)
+    values = interpret.values_of(maps, plan.forest.features)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(truth), -1))
     prices = [float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))]
     chosen = config.forest

@@ -47,5 +47,5 @@ def _place(graph: Graph, config: Config) -> list[str]:
     front = config.front_end
     if not front.placed:
         return []
-    energy, place = placement(window_samples(config), front.frame, front.hop, front.placed)
+    energy, place = placement(window_samples(config), front.frame, front.hop, front.placed, front.place_step)
     return [graph.add("place", place, [graph.add("loudness", energy, [PCM])])]

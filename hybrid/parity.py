@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from codegen import interpret
-from codegen.host import FLAGS, CompilerError, NativeModel, NativeResults, compile_c, compiler_version
+from codegen.host import FLAGS, CompilerError, NativeModel, compile_c, compiler_version
 from codegen.plan import Plan
 from hybrid.errors import HybridError
 
@@ -46,8 +46,8 @@ def check(
     """
     expected = interpret.run(plan, pcm)
     native = NativeModel(folder, plan.name, compiler)
-    _compare(_rows(expected), native.run(pcm), COMPARED, names, "generated C")
-    _compare(_rows(expected), native.run(pcm, eager=True), EAGER_COMPARED, names, "eager generated C")
+    compare(rows(expected), vars(native.run(pcm)), COMPARED, names, "generated C")
+    compare(rows(expected), vars(native.run(pcm, eager=True)), EAGER_COMPARED, names, "eager generated C")
     for i in range(min(TRACED, len(pcm))):
         _check_trace(plan, pcm[i], expected, i, names[i])
     summary = {
@@ -61,22 +61,33 @@ def check(
     return expected, summary
 
 
-def _rows(results: interpret.Results) -> dict[str, np.ndarray]:
+def rows(results: interpret.Results) -> dict[str, np.ndarray]:
+    """What the interpreter says, field of `COMPARED` -> (n, ...), one row a window."""
     computes, hits = results.counts()
     return {name: getattr(results, name) for name in COMPARED[:6]} | {"computes": computes, "hits": hits}
 
 
-def _compare(
-    expected: dict[str, np.ndarray], got: NativeResults, what: Sequence[str], names: Sequence[str], who: str
+def compare(
+    expected: Mapping[str, np.ndarray],
+    got: Mapping[str, np.ndarray],
+    fields: Sequence[str],
+    names: Sequence[str],
+    who: str,
+    what: str = "parity",
+    remedy: str = "please report this with the model folder",
 ) -> None:
-    for field in what:
-        different = expected[field] != getattr(got, field)
-        different = different.reshape(len(names), -1).any(axis=1)
+    """Hold what `who` says of windows against the interpreter, bit for bit.
+
+    expected, got: field -> (n, ...), one row a window; `got` may end earlier. names: one per window, for the message.
+    Raises HybridError naming the first window that differs.
+    """
+    for field in fields:
+        own = got[field]
+        different = (expected[field][: len(own)] != own).reshape(len(own), -1).any(axis=1)
         if different.any():
-            first = int(np.argmax(different))
             raise HybridError(
-                f"parity failed: {field} of {int(different.sum())} of {len(names)} windows differs between the "
-                f"interpreter and the {who}, first in clip {names[first]}: please report this with the model folder"
+                f"{what} failed: {field} of {int(different.sum())} of {len(own)} windows differs between the "
+                f"interpreter and the {who}, first in {names[int(different.argmax())]}: {remedy}"
             )
 
 

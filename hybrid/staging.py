@@ -1,4 +1,4 @@
-"""Fitting the staged forest, and choosing where a decision may leave."""
+"""Fitting the staged forest."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codegen.interpret import values_of
 from feature_extractors.graph import Graph
 from hybrid.candidates import head_map, stage_features
 from hybrid.config import ForestConfig
-from hybrid.exits import choose_exits, evidence
 from tree_backends.build import ForestBuilder
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds
-from tree_backends.forest import Feature, Forest
+from tree_backends.forest import Forest
 from tree_backends.lightgbm import add_booster, fit_rounds
 
 Maps = dict[str, np.ndarray]
@@ -25,15 +25,6 @@ class TreeData:
 
     maps: Maps
     target: np.ndarray
-
-
-def values_of(maps: Maps, features: Sequence[Feature]) -> np.ndarray:
-    """Integer feature matrix (n, features)."""
-    n = len(next(iter(maps.values())))
-    out = np.zeros((n, len(features)), dtype=np.int32)
-    for column, feature in enumerate(features):
-        out[:, column] = maps[feature.map][(slice(None), *feature.index)]
-    return out
 
 
 def fit_forest(
@@ -101,15 +92,3 @@ def cleaned(forest: Forest, maps: Maps, config: ForestConfig) -> Forest:
     if config.merge_share > 0:
         forest = merge_thresholds(forest, values_of(maps, forest.features), config.merge_share)
     return cut_leaves(forest, config.leaf_step) if config.leaf_step > 1 else drop_dead(forest)
-
-
-def choose_margins(scores: np.ndarray, truth: np.ndarray, stage_cost: np.ndarray, loss: float) -> list[int]:
-    """Exit margins per stage, shared by all classes, for the least mean cost at an accuracy loss of at most `loss`.
-
-    scores: (stages, n, classes) after each stage on validation windows; truth: (n,); stage_cost: (stages,) price of a
-    decision that leaves there; loss: share of windows, e.g. 0.005, that the full forest gets right and the early
-    answer wrong. Windows that leaving early happens to put right are not set off against them: on a few hundred
-    validation windows that balance is mostly luck, and the loss on new recordings would be larger than asked for.
-    """
-    found = evidence(scores, stage_cost, truth)
-    return [needed[0] for needed in choose_exits(found, int(np.floor(loss * len(truth) + 1e-9)), by_class=False)]

@@ -9,6 +9,7 @@ import numpy as np
 from codegen.interpret import Results
 from codegen.memory import map_bytes
 from codegen.plan import Plan
+from feature_extractors.graph import FeatureMap
 from hybrid.closures import Closures
 from tree_backends.forest import NEVER
 
@@ -73,19 +74,27 @@ def _macs(results: Results) -> dict[str, Any]:
     }
 
 
+def described(plan: Plan, item: FeatureMap) -> dict[str, Any]:
+    """What a row on a map begins with: its op, and its shape and tiles in the plan."""
+    grid = plan.grids[item.name]
+    return {
+        "name": item.name,
+        "op": item.op.name,
+        "family": item.op.family,
+        "shape": list(item.value.shape),
+        "tile": list(grid.tile),
+        "tiles": grid.size,
+    }
+
+
 def maps(results: Results) -> list[dict[str, Any]]:
     """One row per map of the plan."""
     computes, hits = results.counts()
     plan = results.plan
     total = max(float(results.cost.sum()), 1.0)
     return [
-        {
-            "name": m.name,
-            "op": m.op.name,
-            "family": m.op.family,
-            "shape": list(m.value.shape),
-            "tile": list(plan.grids[m.name].tile),
-            "tiles": plan.grids[m.name].size,
+        described(plan, m)
+        | {
             "cost_per_tile": plan.price(m.name),
             "mac_per_tile": plan.tile_macs(m.name),
             "mean_computed": float(computes[:, i].mean()),

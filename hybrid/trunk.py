@@ -72,4 +72,5 @@ def mel_settings(config: Config) -> LogMelSettings:
         front.fmax,
         front.floor,
         front.placed,
+        front.place_step,
     )

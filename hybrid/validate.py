@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ from codegen import interpret
 from codegen.plan import Plan
 from codegen.stream import Stream
 from hybrid.config import Config
-from hybrid.data import load_corpus, open_held_out
 from hybrid.errors import HybridError
 from hybrid.evaluate import load_model
+from hybrid.model_file import Model
+from hybrid.parity import compare, rows
+from hybrid.recordings import read_windows
 from hybrid.serial_link import Answer, BoardError, Hello, SerialLink
-from hybrid.windows import cut
 
 ANSWERS = ("label", "stage", "margin", "cost", "scores")
 COUNTERS = ("visits", "computes", "hits")
@@ -42,7 +42,7 @@ def validate(
     """
     model, config = load_model(folder)
     plan = model.plan
-    pcm, names = _made_up(plan, clips) if data is None else _recorded(data, plan, config, clips)
+    pcm, names = _made_up(plan, clips) if data is None else _recorded(data, model, config, clips)
     with SerialLink(port, baud, timeout) as link:
         hello = link.hello()
         _check_model(hello, plan, folder, port)
@@ -52,8 +52,9 @@ def validate(
             answers.append(link.decide(hello, window))
             progress("validating", number + 1, len(pcm))
     compared = ANSWERS + (COUNTERS if hello.counters else ())
-    expected = _of_stream(plan, pcm) if hello.stream else _of_windows(plan, pcm)
-    _compare(expected, answers, compared, names)
+    expected = _of_stream(plan, pcm) if hello.stream else rows(interpret.run(plan, pcm))
+    got = {field: np.array([getattr(answer, field) for answer in answers]) for field in compared}
+    compare(expected, got, compared, names, "board", "validation", "check the board's compiler and its options")
     return {
         "model": str(folder),
         "port": port,
@@ -68,7 +69,7 @@ def validate(
     }
 
 
-def _made_up(plan: Plan, clips: int) -> tuple[np.ndarray, list[str]]:
+def _made_up(plan: Plan, clips: int) -> tuple[np.ndarray, Sequence[str]]:
     """Windows that exercise the arithmetic: silence, full scale, and noise and tones at many levels."""
     rng, samples = np.random.default_rng(0), plan.source.value.shape[0]
     time = np.arange(samples)
@@ -82,16 +83,9 @@ def _made_up(plan: Plan, clips: int) -> tuple[np.ndarray, list[str]]:
     return pcm, [f"made-up window {i + 1}" for i in range(clips)]
 
 
-def _recorded(data: Path, plan: Plan, config: Config, clips: int) -> tuple[np.ndarray, list[str]]:
-    chosen = config.data
-    corpus = open_held_out(
-        data, plan.labels, layout=chosen.layout, silence_clips=chosen.silence_clips,
-        silence_fraction=chosen.silence_fraction, silence_seconds=config.audio.window_s,
-    )  # fmt: skip
-    spread = np.unique(np.linspace(0, len(corpus.clips) - 1, clips).round().astype(int))
-    loaded = load_corpus(replace(corpus, clips=[corpus.clips[i] for i in spread]), config.audio.rate)
-    windows = cut(*loaded.select("test"), plan.labels, config)
-    return windows.pcm[:clips], list(windows.names[:clips])
+def _recorded(data: Path, model: Model, config: Config, clips: int) -> tuple[np.ndarray, Sequence[str]]:
+    windows = read_windows(model, config, data, split=None, clips=clips, layout=config.data.layout).windows
+    return windows.pcm[:clips], windows.names[:clips]
 
 
 def _check_model(hello: Hello, plan: Plan, folder: Path, port: str) -> None:
@@ -107,13 +101,6 @@ def _check_model(hello: Hello, plan: Plan, folder: Path, port: str) -> None:
         )
 
 
-def _of_windows(plan: Plan, pcm: np.ndarray) -> dict[str, np.ndarray]:
-    """What the interpreter says of windows that are decided whole."""
-    found = interpret.run(plan, pcm)
-    computes, hits = found.counts()
-    return {name: getattr(found, name) for name in (*ANSWERS, "visits")} | {"computes": computes, "hits": hits}
-
-
 def _of_stream(plan: Plan, pcm: np.ndarray) -> dict[str, np.ndarray]:
     """What the interpreter says of windows that are pushed, each into a new stream."""
     decisions = []
@@ -122,20 +109,6 @@ def _of_stream(plan: Plan, pcm: np.ndarray) -> dict[str, np.ndarray]:
         stream.push(window)
         decisions.append(stream.decide())
     return {name: np.array([getattr(d, name) for d in decisions]) for name in (*ANSWERS, *COUNTERS)}
-
-
-def _compare(
-    expected: dict[str, np.ndarray], answers: Sequence[Answer], compared: Sequence[str], names: Sequence[str]
-) -> None:
-    for field in compared:
-        got = np.array([getattr(answer, field) for answer in answers])
-        different = (expected[field] != got).reshape(len(names), -1).any(axis=1)
-        if different.any():
-            first = int(np.argmax(different))
-            raise HybridError(
-                f"validation failed: {field} of {int(different.sum())} of {len(names)} windows differs between the "
-                f"interpreter and the board, first in {names[first]}: check the board's compiler and its options"
-            )
 
 
 def _cycles(hello: Hello, answers: Sequence[Answer]) -> dict[str, Any]:

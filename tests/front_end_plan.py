@@ -82,7 +82,7 @@ def _with_trees(draw: Draw, graph: Graph, pcm: np.ndarray, shape: Shape) -> Plan
             builder.tree(node, own)
         builder.stage(head)
     plan = Plan("frames", tuple(f"class {i}" for i in range(shape.classes)), graph, builder.finish())
-    values = interpret.feature_values(plan, maps)
+    values = interpret.values_of(maps, plan.forest.features)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(pcm), -1))
     margins = [int(np.median(margin(own))) for own in scores[:-1]]
     return Plan(plan.name, plan.labels, graph, plan.forest.with_margins([*margins, 0]))

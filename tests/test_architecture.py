@@ -55,6 +55,15 @@ def test_import_codegen_loads_no_training_library():
     assert done.stdout.strip() == "[]"
 
 
+def test_help_is_there_at_once():
+    """Neither the commands nor their help load what only running them takes."""
+    code = "import sys; from click.testing import CliRunner; from hybrid.cli import cli;"
+    code += "assert all(CliRunner().invoke(cli, [name, '--help']).exit_code == 0 for name in cli.commands);"
+    code += "print([m for m in ('torch', 'numpy', 'lightgbm', 'matplotlib', 'sklearn') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_op_has_an_emitter_and_a_test():
     import codegen.emit  # noqa: F401
     from codegen.emit.base import EMITTERS

@@ -23,10 +23,16 @@ class Grower:
         self._roots: list[int] = []
         self._outputs: list[int] = []
         self._sets: dict[tuple[int, ...], int] = {}
+        self.members = 0
+        """Of all category sets together."""
 
     def category_set(self, members: Iterable[int]) -> int:
         """The number of a set of categories."""
-        return self._sets.setdefault(tuple(sorted(set(members))), len(self._sets))
+        chosen = tuple(sorted(set(members)))
+        if chosen not in self._sets:
+            self._sets[chosen] = len(self._sets)
+            self.members += len(chosen)
+        return self._sets[chosen]
 
     def tree(
         self,

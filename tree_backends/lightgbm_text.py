@@ -17,8 +17,10 @@ from tree_backends.ensemble import MAX_CATEGORY, Ensemble
 from tree_backends.forest import ForestError
 from tree_backends.grow import NAN, NUMERIC, Grower
 
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 128 * 2**20
 MAX_COLUMNS = 100_000
+MAX_MEMBERS = 2**20
+"""Members of all category sets together: they are kept one by one, and each takes bytes on a device, too."""
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 IDENTITY = ("regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg")
 BINARY = ("binary", "cross_entropy", "xentropy")
@@ -170,7 +172,15 @@ def _category_sets(grower: Grower, tree: _Text) -> list[int]:
     words = tree.integers("cat_threshold", bounds[-1])
     if any(not 0 <= w < 2**32 for w in words):
         raise ForestError(f"{tree.where}: cat_threshold does not hold 32-bit words: the file is damaged")
-    return [
-        grower.category_set(32 * i + bit for i, w in enumerate(words[a:b]) for bit in range(32) if w >> bit & 1)
-        for a, b in pairwise(bounds)
-    ]
+    members = grower.members + sum(w.bit_count() for w in words)
+    if members > MAX_MEMBERS:
+        raise ForestError(
+            f"{tree.where}: the category sets up to here have {members:,} members, more than {MAX_MEMBERS:,}: train "
+            "with a smaller max_cat_threshold, or group rare categories"
+        )
+    return [grower.category_set(_members(words[a:b])) for a, b in pairwise(bounds)]
+
+
+def _members(words: Sequence[int]) -> list[int]:
+    """The numbers of the bits that are set, 32 a word."""
+    return [32 * i + bit for i, word in enumerate(words) if word for bit in range(32) if word >> bit & 1]

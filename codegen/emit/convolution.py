@@ -12,17 +12,7 @@ from codegen.cwriter import CWriter
 from codegen.emit.base import Emitter, emits
 from feature_extractors.graph import FeatureMap
 from feature_extractors.ops.base import SUFFIX
-from feature_extractors.ops.convolution import Conv, Depthwise, fold
-
-HIGH_WORD = 33
-"""From this shift on the high word of the requantisation's product is enough; tables hold shifts less this."""
-BLOCK, BLOCK_TAPS = 4, 256
-"""Positions that a convolution computes together, and the longest window for which scratch may hold that many."""
-
-
-def up4(n: int) -> int:
-    """`n` rounded up to a multiple of 4."""
-    return -(-n // 4) * 4
+from feature_extractors.ops.convolution import BLOCK, BLOCK_TAPS, HIGH_WORD, Conv, Depthwise, fold, up4
 
 
 class _Convolution(Emitter):
@@ -32,7 +22,7 @@ class _Convolution(Emitter):
     def tables(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str, out: CWriter) -> None:
         op = item.op
         assert isinstance(op, Conv | Depthwise)
-        high = int(op.shift.min()) >= HIGH_WORD
+        high = int(op.shift.min()) >= HIGH_WORD  # then the table holds shifts less this
         out.line("HYB_ALIGNED")
         out.table(f"{name}_weights", self.packed(item))
         shift = (op.shift - HIGH_WORD if high else op.shift).astype(np.uint8)
@@ -75,6 +65,7 @@ class _Standard(_Convolution):
     def window(self, item: FeatureMap) -> tuple[int, int]:
         assert isinstance(item.op, Conv)
         taps, positions = up4(int(np.prod(item.op.weights.shape[1:]))), item.value.shape[0] * item.value.shape[1]
+        # scratch holds the windows of all positions of a block
         return taps, BLOCK if taps <= BLOCK_TAPS and positions >= BLOCK else 1
 
     def scratch_bytes(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> int:

@@ -20,4 +20,5 @@ class _Place(Emitter):
 
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
         assert isinstance(item.op, Place)
-        return [f"out[0] = hyb_place(in0, {sources[0].value.shape[0]}, {item.op.frames}, {item.op.times});"]
+        op = item.op
+        return [f"out[0] = hyb_place(in0, {sources[0].value.shape[0]}, {op.frames}, {op.places}, {op.step});"]

@@ -64,10 +64,6 @@ Price = Callable[[_Seen], tuple[Range, Range]]
 """Of an instruction: cycles each time, and more cycles each time that it does not go on to the next one."""
 
 
-def _add(a: Range, b: Range) -> Range:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
 def _m0plus(seen: _Seen) -> tuple[Range, Range]:
     if seen.name in SINGLE:
         return (2, 2, 2), (0, 0, 0)

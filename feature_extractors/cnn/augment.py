@@ -80,7 +80,7 @@ def heard(logmel: np.ndarray, pcm: np.ndarray, settings: LogMelSettings) -> np.n
     """The frames of log-mels [clip, frame, band] that a trunk hears: all, or those placed around the sound of `pcm`."""
     if not settings.placed:
         return logmel
-    energy, place = placement(pcm.shape[1], settings.frame, settings.hop, settings.placed)
+    energy, place = placement(pcm.shape[1], settings.frame, settings.hop, settings.placed, settings.place_step)
     samples = pcm[:, :, None, None]
     value = Value((pcm.shape[1], 1, 1), "int16", -FULL_SCALE, FULL_SCALE - 1)
     energies = energy.evaluate([samples], whole(energy.out([value]).shape), [value])

@@ -21,6 +21,8 @@ class LogMelSettings:
     floor: float = 1e-4
     placed: int = 0
     """Frames of a window placed around the sound (feature_extractors.ops.place); 0: all frames."""
+    place_step: int = 1
+    """Frames: the window is placed at multiples of it."""
 
     def frames(self, samples: int) -> int:
         """Number of frames that are heard of a window of `samples`."""
@@ -96,4 +98,5 @@ class TrainSettings:
             bands=self.teacher_bands,
             floor=self.teacher_floor,
             placed=0,
+            place_step=1,
         )

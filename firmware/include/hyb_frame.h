@@ -106,8 +106,9 @@ static inline int32_t hyb_place_weight(int32_t below) {
   return below + 2560 < 0 ? 0 : ((256 + (x & 255)) << (x >> 8)) >> 8;
 }
 
-/* First of `frames` out of `times` frames around the centre of n log2 energies; feature_extractors/ops/place.py. */
-HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t times) {
+/* First of `frames` frames around the centre of n log2 energies, at one of `places` multiples of `step` beside 0;
+ * feature_extractors/ops/place.py. */
+HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t places, int32_t step) {
   int32_t loudest = 0, quietest = INT16_MAX, total = 0, moment = 0;
   for (int32_t t = 0; t < n; t++) {
     loudest = hyb_max(loudest, energies[t]);
@@ -119,12 +120,12 @@ HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames,
     total += weight;
     moment += weight * t;
   }
-  if (total == 0) return (int16_t)((times - frames) / 2); /* all alike */
+  if (total == 0) return (int16_t)(places / 2 * step); /* all alike */
   int32_t first = 0;
-  int32_t rest = 2 * moment - (frames - 2) * total;
-  for (int32_t step = times - frames; step > 0; step--) {
-    rest -= 2 * total;
-    first += rest >= 0;
+  int32_t rest = 2 * moment + (step + 1 - frames) * total;
+  for (int32_t left = places; left > 0; left--) {
+    rest -= 2 * step * total;
+    if (rest >= 0) first += step;
   }
   return (int16_t)first;
 }

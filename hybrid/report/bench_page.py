@@ -20,7 +20,7 @@ from hybrid.report.files import to_json
 from hybrid.report.formats import scale, significant
 
 COLORS = ("#8a949e", "#1867a8", "#cc6a12", "#2a8a4d", "#7a4fb0", "#14929c", "#8a7a3a")
-INK, MUTED = "#17212b", "#566371"
+INK = "#17212b"
 BAR = 0.27  # inches of height for a map
 PAGE = """\
 <!doctype html>

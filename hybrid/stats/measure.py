@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,8 @@ import numpy as np
 from codegen import interpret
 from codegen.interpret import Results
 from codegen.plan import Plan
-from hybrid.config import Config
-from hybrid.data import load_corpus, open_held_out
-from hybrid.errors import DataError, HybridError
-from hybrid.evaluate import as_fitted, load_model
-from hybrid.model_file import Model
+from hybrid.evaluate import load_model
+from hybrid.recordings import read_windows
 from hybrid.stats import paths, tables
 from hybrid.stats.counts import Counts, count
 from hybrid.stats.dump import read_dump
@@ -24,13 +20,11 @@ from hybrid.stats.looks import looks
 from hybrid.stats.values import histograms
 from hybrid.stats.watched import Watched
 from hybrid.summary import UNIT
-from hybrid.windows import Windows, cut
 
 FORMAT = 1
 HARDLY = 0.01
 """A feature that fewer decisions than this read is hardly read."""
 FIRST = 12
-BRIEF = 8
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
 
@@ -52,10 +46,12 @@ def from_clips(
     spread. Returns plain values, see docs/stats.md. Raises HybridError.
     """
     model, config = load_model(folder)
-    root = data or _fitted_on(model)
-    windows = _windows(model, config, root, split, clips, skip_bad, say, progress, layout)
+    found = read_windows(
+        model, config, data, split=split, clips=clips, skip_bad=skip_bad, say=say, progress=progress, **layout
+    )
+    windows = found.windows
     watched = watch(model.plan, windows.pcm, windows.truth)
-    source = {"kind": "clips", "path": str(root), "split": split, "windows": len(windows.pcm)}
+    source = {"kind": "clips", "path": str(found.path), "split": split, "windows": len(windows.pcm)}
     return {"model": str(folder), "source": source} | statistics(count(watched.results), watched)
 
 
@@ -69,9 +65,8 @@ def from_dump(folder: Path, path: Path) -> dict[str, Any]:
 
 def watch(plan: Plan, pcm: np.ndarray, truth: np.ndarray) -> Watched:
     """Decide windows, int16 (n, samples), and keep all that the tables need."""
-    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
-    whole = interpret.evaluate_maps(plan.graph, interpret.source_map(plan.graph, pcm), wanted)
-    return Watched(interpret.decide_on(plan, whole), interpret.feature_values(plan, whole), truth)
+    whole = interpret.named_maps(plan, pcm)
+    return Watched(interpret.decide_on(plan, whole), interpret.values_of(whole, plan.forest.features), truth)
 
 
 def statistics(counts: Counts, watched: Watched | None) -> dict[str, Any]:
@@ -149,40 +144,3 @@ def _first(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     keys = ("feature", "threshold", "stage", "tree", "visits", "alone_bits", "alone_price")
     rows = [{key: row[key] for key in keys} for row in chosen.values() if row["alone_bits"] > 0]
     return [row | {"bits_per_million": 1e6 * row["alone_bits"] / max(row["alone_price"], 1)} for row in rows[:FIRST]]
-
-
-def _windows(
-    model: Model,
-    config: Config,
-    root: Path,
-    split: str | None,
-    clips: int | None,
-    skip_bad: bool,
-    say: Say,
-    progress: Progress,
-    layout: dict[str, Any],
-) -> Windows:
-    if split is not None:
-        layout = as_fitted(config.data, layout)
-    corpus = open_held_out(
-        root, model.plan.labels, split=split, silence_clips=config.data.silence_clips,
-        silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s, **layout,
-    )  # fmt: skip
-    if clips is not None and len(corpus.clips) > clips:
-        kept = sorted({round(x) for x in np.linspace(0, len(corpus.clips) - 1, clips)})
-        corpus = replace(corpus, clips=[corpus.clips[i] for i in kept])
-    loaded = load_corpus(corpus, config.audio.rate, skip_bad, lambda done, total: progress("decoding", done, total))
-    for note in loaded.corpus.notes:
-        say(f"note: {note}")
-    windows = cut(*loaded.select("test"), model.plan.labels, config)
-    if not len(windows.pcm):
-        raise HybridError(f"{root}: no clip to decide: name other recordings, or another --split")
-    return windows
-
-
-def _fitted_on(model: Model) -> Path:
-    """The recordings that the model was fitted on. Raises DataError if they are not there."""
-    path = model.about.get("data")
-    if not isinstance(path, str) or not Path(path).exists():
-        raise DataError(f"the recordings that the model was fitted on ({path}) are not there: name them after DIR")
-    return Path(path)

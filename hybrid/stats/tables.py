@@ -16,6 +16,7 @@ from hybrid.closures import Closures
 from hybrid.stats.counts import Counts
 from hybrid.stats.information import bits
 from hybrid.stats.watched import Watched
+from hybrid.summary import described
 from tree_backends.forest import VECTOR
 
 AXES = ("time", "band", "channel")
@@ -27,13 +28,8 @@ def maps(counts: Counts, watched: Watched | None) -> list[Row]:
     plan, n = counts.plan, counts.decisions
     stage_of = plan.scheduled
     return [
-        {
-            "name": m.name,
-            "op": m.op.name,
-            "family": m.op.family,
-            "shape": list(m.value.shape),
-            "tile": list(plan.grids[m.name].tile),
-            "tiles": plan.grids[m.name].size,
+        described(plan, m)
+        | {
             "when": f"whole in stage {stage_of[m.name]}" if m.name in stage_of else "on demand",
             "price": plan.price(m.name),
             "reads": float(sum(r for r, f in zip(counts.reads, plan.forest.features, strict=True) if f.map == m.name))

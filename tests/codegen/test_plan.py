@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from codegen.interpret import run
+from codegen.interpret import run, run_within
 from codegen.plan import Plan, PlanError
 from feature_extractors.graph import Graph
 from feature_extractors.ops.convolution import Conv
@@ -30,6 +30,18 @@ def test_more_tiles_than_the_c_can_number_are_refused():
     graph.add("fine", same, ["pcm"])
     with pytest.raises(PlanError, match="70000 tiles, more than 65535"):
         plan_on(graph, Feature("fine", (0, 0, 0)))
+
+
+@pytest.mark.parametrize("decide", [run, lambda plan, pcm: run_within(plan, pcm, 10**6)])
+def test_a_forest_that_reads_no_map_is_told(decide):
+    graph = Graph()
+    graph.add("pcm", Samples(16000, 100))
+    builder = ForestBuilder(2, [], 0.01)
+    builder.tree(builder.leaf(1.0), 0)
+    builder.stage()
+    plan = Plan("empty", ("a", "b"), graph, builder.finish())
+    with pytest.raises(PlanError, match="model empty: no tree has a split and no stage a base map"):
+        decide(plan, np.zeros((3, 100), np.int16))
 
 
 def test_trees_never_read_raw_samples():

@@ -103,7 +103,7 @@ def test_another_answer_than_the_interpreters_fails_with_the_clip_named(
     loaded, config = load_model(model.folder)
     names = benching.test_windows(loaded, config, None, 4, False, lambda _: None, lambda *_: None)[1]
     told = done.stderr.strip().splitlines()[-1]
-    assert "scores of 1 of 4 clips differs" in told and f"first in clip {names[2]}" in told
+    assert "parity failed: scores of 1 of 4 windows differs" in told and f"first in {names[2]}:" in told
 
 
 def test_code_of_another_core_is_refused(model: Any, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,3 @@ def test_a_model_that_does_not_fit_its_board_exits_with_2(
 def test_maps_that_share_a_function_in_any_build_are_one_row() -> None:
     assert benching._groups(5, [[], [{1, 3}], [{3, 4}]]) == [[0], [1, 3, 4], [2]]
     assert benching._groups(3, [[], []]) == [[0], [1], [2]]
-
-
-def test_clips_are_spread_over_the_split() -> None:
-    assert benching._spread(10, 4) == [0, 3, 6, 9] and benching._spread(3, 200) == [0, 1, 2]

@@ -12,8 +12,7 @@ from tests.random_plans import deep_plan, with_class_margins
 
 
 def steps_of(plan, pcm):
-    wanted = sorted({f.map for f in plan.forest.features} | {s.base for s in plan.forest.stages if s.base})
-    return anytime.run(plan, interpret.evaluate_maps(plan.graph, interpret.source_map(plan.graph, pcm), wanted))
+    return anytime.run(plan, interpret.named_maps(plan, pcm))
 
 
 def test_the_curve_begins_at_the_prior_and_ends_at_the_whole_decision():

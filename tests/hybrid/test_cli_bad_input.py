@@ -1,6 +1,7 @@
 """Everything that a user can get wrong: exit code 2 and one line that names the place and the remedy."""
 
 import errno
+import importlib
 import os
 import pathlib
 import shutil
@@ -259,6 +260,20 @@ def test_a_defect_of_the_program_is_not_dressed_up_as_the_users(monkeypatch, tmp
     monkeypatch.setattr(hybrid.config, "preset_names", broken)
     result = CliRunner().invoke(cli, ["presets"])
     assert isinstance(result.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [("codegen.prices", "PriceError"), ("codegen.plan", "PlanError"), ("codegen.target.cores", "TargetError")],
+)
+def test_errors_of_the_packages_below_are_told_in_one_line(module, kind, monkeypatch, refused):
+    import hybrid.config
+
+    def broken():
+        raise getattr(importlib.import_module(module), kind)("this is wrong: do that")
+
+    monkeypatch.setattr(hybrid.config, "preset_names", broken)
+    assert refused("presets") == "hybrid: error: this is wrong: do that"
 
 
 def test_what_errors_quote_stays_on_one_line(monkeypatch, refused):

@@ -40,7 +40,7 @@ def test_the_test_split_of_the_fit_is_found_again(model, recordings, succeeds):
 
 
 def test_a_split_is_drawn_with_the_options_of_the_fit(model, tmp_path, monkeypatch, refused):
-    import hybrid.evaluate
+    import hybrid.recordings
     from hybrid.data import open_held_out
     from hybrid.model_file import Model, load, save
 
@@ -56,7 +56,7 @@ def test_a_split_is_drawn_with_the_options_of_the_fit(model, tmp_path, monkeypat
         seen.update(options)
         return open_held_out(*args, **options)
 
-    monkeypatch.setattr(hybrid.evaluate, "open_held_out", spy)
+    monkeypatch.setattr(hybrid.recordings, "open_held_out", spy)
     absent = tmp_path / "absent"
     refused("evaluate", tmp_path, absent, "--split", "test")
     assert seen["leave_out"] == "theo"

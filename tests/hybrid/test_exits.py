@@ -6,10 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid.exits import choose_exits, cross_fitted, evidence, fit_exits
-from tests.hybrid.test_staging import drawn
 from tree_backends.forest import NEVER
 
 COST = np.array([1.0, 2.0, 4.0])
+
+
+def drawn(seed, stages=3, n=200, classes=4):
+    """Scores that grow surer by the stage: (stages, n, classes), and the truth (n,)."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, classes, n)
+    signal = np.eye(classes)[truth] * rng.uniform(0, 3000, (n, 1))
+    steps = [signal * (s + 1) + rng.normal(0, 1500, (n, classes)) for s in range(stages)]
+    return np.stack(steps).astype(np.int64), truth
 
 
 @settings(max_examples=25, deadline=None)
@@ -22,6 +30,35 @@ def test_no_more_windows_are_harmed_than_allowed_and_more_budget_costs_no_more(s
     every = found.judge([[0] * 4] * 3)
     assert choose_exits(found, len(truth), by_class) is not None
     assert found.judge(choose_exits(found, len(truth), by_class))[0] == pytest.approx(every[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0, 1, 4]))
+def test_windows_harmed_are_those_that_only_the_last_stage_gets_right(seed, allowed):
+    """Counted from the scores themselves, not with the evidence that the margins were chosen on."""
+    scores, truth = drawn(seed)
+    chosen = choose_exits(evidence(scores, COST, truth), allowed, by_class=False)
+    best, second = np.sort(scores, axis=2)[:, :, :-3:-1].transpose(2, 0, 1)
+    stage = (best - second >= np.array(chosen)[:, :1]).argmax(axis=0)
+    early = scores[stage, np.arange(len(truth))].argmax(axis=1) == truth
+    assert ((scores[-1].argmax(axis=1) == truth) & ~early).sum() <= allowed
+    assert COST[stage].mean() <= COST[-1]
+    assert chosen[-1] == [0] * 4 and all(len(set(margins)) == 1 for margins in chosen)
+
+
+def test_more_harm_allowed_buys_less_cost():
+    scores, truth = drawn(3)
+    found = evidence(scores, COST, truth)
+    spent = [found.judge(choose_exits(found, allowed, by_class=False))[0] for allowed in (0, 2, 10)]
+    assert spent == sorted(spent, reverse=True) and spent[-1] < spent[0] < 4
+
+
+def test_a_useless_early_stage_has_no_exit():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 100)
+    good = (np.eye(2)[truth] * 100).astype(np.int64)
+    found = evidence(np.stack([100 - good, good]), np.array([1.0, 2.0]), truth)
+    assert choose_exits(found, 0, by_class=False) == [[NEVER] * 2, [0] * 2]
 
 
 def test_harm_without_truth_is_another_label_than_in_the_end():

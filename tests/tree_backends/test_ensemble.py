@@ -1,5 +1,7 @@
 """What an ensemble answers is what the library that trained it answers, leaf by leaf, on inputs chosen to hurt."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -162,6 +164,39 @@ def test_mutated_model_texts_are_refused_or_valid_models(kind):
             assert np.isfinite(ensemble.scores(x)).all()
         taken += 1
     assert refused > 100 and taken > 20
+
+
+def one_set(words, trees=1):
+    """A model text of trees with one split: whether the category is among the bits of `words`."""
+    tree = (
+        "num_leaves=2\nnum_cat=1\nsplit_feature=0\nthreshold=0\ndecision_type=1\nleft_child=-1\nright_child=-2\n"
+        f"leaf_value=1 2\ncat_boundaries=0 {len(words)}\ncat_threshold={' '.join(map(str, words))}\n"
+    )
+    head = (
+        "tree\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=c\n"
+        f"tree_sizes={' '.join(['1'] * trees)}\n"
+    )
+    return head + "".join(f"Tree={n}\n{tree}" for n in range(trees)) + "end of trees\n"
+
+
+def test_a_category_set_takes_memory_by_its_members_not_by_its_largest():
+    ensemble = read_lightgbm_text(one_set([5] + [0] * (2**19 - 2) + [2**31]))
+    assert ensemble.category_sets == ((0, 2, 2**24 - 1),)
+    np.testing.assert_array_equal(ensemble.scores([[0], [1], [2], [2**24 - 1], [2**24 - 2]])[:, 0], [1, 2, 1, 1, 2])
+
+
+@pytest.mark.parametrize(("words", "trees", "where"), [(2**19, 1, "tree 0"), (2**14, 3, "tree 2")])
+def test_category_sets_with_too_many_members_are_refused_before_they_take_memory(words, trees, where):
+    # the same set counts once: those of the last case differ by a bit
+    text = one_set([2**32 - 1] * words, trees)
+    sections = text.split("cat_threshold=")
+    text = "cat_threshold=".join([sections[0], *(f"{2**32 - 1 - n}{s[10:]}" for n, s in enumerate(sections[1:]))])
+    tracemalloc.start()
+    with pytest.raises(ForestError, match=f"{where}: the category sets up to here have .* max_cat_threshold"):
+        read_lightgbm_text(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 160 * 2**20
 
 
 def test_linear_trees_are_refused_with_the_remedy():

@@ -11,6 +11,7 @@ from codegen.host import NativeModel
 from codegen.plan import Plan
 from feature_extractors.graph import Graph, GraphError
 from feature_extractors.ops.affine import Affine
+from feature_extractors.ops.base import OpError
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
 from feature_extractors.ops.place import Place, placement
@@ -33,10 +34,10 @@ def centre(energies, frames, times):
     return np.clip(middle - (frames - 1) / 2, 0, times - frames)
 
 
-def placed_graph():
+def placed_graph(step=1):
     graph = Graph()
     graph.add("pcm", Samples(8000, SAMPLES))
-    energy, place = placement(SAMPLES, FRAME, HOP, PLACED)
+    energy, place = placement(SAMPLES, FRAME, HOP, PLACED, step)
     graph.add("loudness", energy, ["pcm"])
     graph.add("place", place, ["loudness"])
     graph.add("log_mel", log_mel(8000, FRAME, HOP, 16, 50, 4000, 1e-6, PLACED), ["pcm", "place"])
@@ -51,8 +52,8 @@ def placed_graph():
     return graph
 
 
-def placed_plan():
-    graph = placed_graph()
+def placed_plan(step=1):
+    graph = placed_graph(step)
     builder = ForestBuilder(3, [Feature("log_mel", (t, b, 0)) for t in (0, 7, 19) for b in (2, 9)], 1 / 64)
     for number in range(6):
         node = builder.node()
@@ -62,12 +63,13 @@ def placed_plan():
     return Plan("put", ("a", "b", "c"), graph, builder.finish())
 
 
-@given(st.lists(st.integers(0, 9000), min_size=1, max_size=60), st.integers(1, 40))
-def test_the_window_lies_around_the_centre(energies, frames):
-    times = max(len(energies), frames)
-    found = int(Place(frames, times).first(np.array([energies]))[0])
-    assert 0 <= found <= times - frames
-    assert abs(found - centre(np.array(energies, float), frames, times)) <= 1.0
+@given(st.lists(st.integers(0, 9000), min_size=1, max_size=60), st.integers(1, 40), st.integers(1, 6))
+def test_the_window_lies_around_the_centre(energies, frames, step):
+    times = max(len(energies), frames, step)
+    found = int(Place(frames, times, step).first(np.array([energies]))[0])
+    last = (times - frames) // step * step
+    assert 0 <= found <= last and found % step == 0
+    assert abs(found - min(centre(np.array(energies, float), frames, times), last)) <= step / 2 + 0.5
 
 
 def test_a_sound_is_found_and_a_gain_moves_nothing():
@@ -94,8 +96,9 @@ def test_placed_frames_are_those_of_the_whole_log_mel():
     assert len(np.unique(found["place"])) > 1
 
 
-def test_the_c_places_and_decides_as_the_interpreter(tmp_path):
-    plan = placed_plan()
+@pytest.mark.parametrize("step", [1, 4])
+def test_the_c_places_and_decides_as_the_interpreter(tmp_path, step):
+    plan = placed_plan(step)
     rng = np.random.default_rng(2)
     noise = [np.clip(rng.normal(size=SAMPLES) * level, -32768, 32767) for level in (0, 1, 300, 40000)]
     pcm = np.concatenate([recordings.clips("digits", 20)[:, :SAMPLES], np.array(noise)]).astype(np.int16)
@@ -122,3 +125,5 @@ def test_what_does_not_fit_is_refused():
         graph.add("log_mel", log_mel(8000, FRAME, HOP, 16, 50, 4000, 1e-6, 20), ["pcm"])
     with pytest.raises(GraphError, match="one int16 energy a frame"):
         graph.add("again", Place(20, 40), ["pcm"])
+    with pytest.raises(OpError, match="step"):
+        Place(20, 40, 0)

@@ -1,0 +1,40 @@
+"""What a fit found, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def fit_text(report: dict[str, Any]) -> str:
+    """The result of a fit in a few lines."""
+    lines = [f"{'synthetic data, ' if report['synthetic'] else ''}seed {report['seed']}, {report['head']} head"]
+    for split in ("validation", "test", "validation_without_silence", "test_without_silence"):
+        if split in report["accuracy"]:
+            lines.append(f"{split.replace('_', ' ')}: {accuracy_text(report['accuracy'][split])}")
+    cost = report["cost"]
+    lines.append(
+        f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f}, at most "
+        f"{cost['static_max'] / 1e6:.3f}, eager {cost['eager'] / 1e6:.3f} M instructions of a {cost['core']}; "
+        f"trunk and affine {cost['mac']['trunk_and_affine'] / 1e6:.3f} M MAC; "
+        f"tiles {cost['tiles']['mean']:.0f} of {cost['tiles']['total']}"
+    )
+    code = report["code"]
+    lines.append(
+        f"flash {code['flash']['total'] / 1000:.1f} kB, RAM {code['ram']['context'] / 1000:.1f} kB; leaving at stages "
+        + ", ".join(f"{stage['left']:.0%}" for stage in report["stages"])
+    )
+    if "baseline" in report:
+        dense = report["baseline"]
+        lines.append(
+            f"dense head on the same trunk: test {dense['accuracy']['test']['accuracy']:.1%}, mean "
+            f"{dense['cost']['mean'] / 1e6:.3f} M instructions, flash {dense['code']['flash']['total'] / 1000:.1f} kB, "
+            f"RAM {dense['code']['ram']['context'] / 1000:.1f} kB"
+        )
+    lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
+    return "\n".join(lines)
+
+
+def accuracy_text(found: dict[str, Any]) -> str:
+    """Accuracy with interval and n."""
+    low, high = found["interval"]
+    return f"{found['accuracy']:.1%} ({low:.1%}-{high:.1%}) of {found['n']} clips"
