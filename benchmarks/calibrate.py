@@ -1,8 +1,9 @@
-"""Make the price tables: python benchmarks/calibrate.py [--core NAME ...] [--check]
+"""Make the price tables: python benchmarks/calibrate.py [--core NAME ...] [--check] [--only OP ...]
 
 Measures the generated kernels and whole decisions on emulated cores, compiled by the `ziglang` wheel, and writes
 codegen/prices/<core>.json: the smallest prices that no measurement exceeds. Prints, per kind of work, how far the
 prices lie above what was measured, on shapes of the presets and, with --check, on random ones not fitted to.
+--only measures some ops and replaces their parts in the tables that are there, which else stay as they are.
 """
 
 from __future__ import annotations
@@ -34,15 +35,19 @@ UNIT_CASES = 32
 """Cases that share one translation unit, and with it kernels that know nothing of a single shape."""
 
 
-def kernels(core: Core, seed: int, rounds: int) -> list[Sample]:
-    """Measurements of the kernels: the ops of one model at a time, random ones together, some of them alone."""
+def kernels(core: Core, seed: int, rounds: int, only: Sequence[str] = ()) -> list[Sample]:
+    """Measurements of the kernels: the ops of one model at a time, random ones together, some of them alone.
+
+    only: names of the ops to measure, all if there are none.
+    """
     shapes = Shapes(seed)
     unusual = list(shapes.unusual(rounds))
     together = -(-len(unusual) // UNIT_CASES)
     alone = [[case] for case in [*unusual[: len(unusual) // rounds], *shapes.spectra()]]
     units = [*shapes.usual(), *(unusual[i::together] for i in range(together)), *alone]
     found = []
-    for number, unit in enumerate(units):
+    units = [[case for case in unit if not only or case.op.name in only] for unit in units]
+    for number, unit in enumerate(unit for unit in units if unit):
         found += Bench(unit, core, seed + number).samples()
     return found
 
@@ -69,23 +74,29 @@ def main() -> None:
     parser.add_argument("--version", type=int, default=1, help="version of the tables; raise it when prices change")
     parser.add_argument("--reserve", type=float, default=0.01, help="share on top for shapes that were not measured")
     parser.add_argument("--check", action="store_true", help="measure other random shapes, too, and tell")
+    parser.add_argument("--only", nargs="+", default=[], metavar="OP", help="measure these ops alone")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     for name in options.core:
         start, core = time.monotonic(), find_core(name)
-        samples = [*kernels(core, 1, options.rounds), *overheads(core, 1, 4 * options.rounds)]
+        samples = kernels(core, 1, options.rounds, options.only)
+        samples += [] if options.only else overheads(core, 1, 4 * options.rounds)
         prices = envelope(samples, options.reserve)
+        path = FOLDER / f"{name}.json"
+        before = json.loads(path.read_text("utf-8")) if options.only else {"version": options.version, "prices": {}}
+        prices = dict(sorted((before["prices"] | prices).items()))
         print(f"{name}: {len(samples)} samples in {time.monotonic() - start:.0f} s")
         print("usual shapes\n" + told([s for s in samples if s.weight == 1], prices))
         if options.check:
-            held_out = [*kernels(core, 2, max(1, options.rounds // 3)), *overheads(core, 2, options.rounds)]
+            held_out = kernels(core, 2, max(1, options.rounds // 3), options.only)
+            held_out += [] if options.only else overheads(core, 2, options.rounds)
             chosen = [s for s in held_out if s.weight < 1 or s.what.startswith("decision")]
             print("shapes not fitted to\n" + told(chosen, prices))
         document = {
-            "core": name, "version": options.version, "compiler": version("zig"), "flags": " ".join(FLAGS),
+            "core": name, "version": before["version"], "compiler": version("zig"), "flags": " ".join(FLAGS),
             "prices": prices,
         }  # fmt: skip
-        (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

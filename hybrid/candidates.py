@@ -13,9 +13,10 @@ from feature_extractors.ops.pool import Pool
 from hybrid.errors import HybridError
 from tree_backends.forest import Feature
 
-KINDS = ("logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame")
+KINDS = ("logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame", "contrast")
 """logits: a depth head's rows. pooled: mean and max of a depth's channels over regions. positions: single outputs of a
-depth's last convolution. log_mel: single cells; log_mel_pooled: their regions; frame: energy and zero crossings."""
+depth's last convolution. log_mel: single cells; log_mel_pooled: their regions; frame: energy and zero
+crossings; contrast: how unsteady energies are, which a model with a gate has (`gate.on`)."""
 
 
 def stage_features(graph: Graph, kinds: Sequence[str], depth: int, last: bool) -> list[Feature]:
@@ -42,6 +43,8 @@ def kind_of(graph: Graph, item: FeatureMap) -> str:
     """The feature kind of a map, or '' if trees never read it."""
     if item.op.name in ("frame_energy", "zero_crossings"):
         return "frame"
+    if item.op.name == "contrast":
+        return "contrast"
     if item.op.name in ("log_mel", "dct"):
         return "log_mel"
     if isinstance(item.op, Affine):

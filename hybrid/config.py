@@ -78,6 +78,27 @@ class TrunkConfig:
 
 
 @dataclass(frozen=True)
+class GateConfig:
+    """A first stage on energies of frames that settles classes before the first FFT, where there is one that it can."""
+
+    on: bool = False
+    widths: tuple[int, ...] = (1, 6, 12)
+    """Frames over which energies are summed before their crest and range are taken."""
+    leaves: int = 8
+    """Leaves of the tree that each class gets."""
+    lost: float = 0.0003
+    """Share of the held-out windows of other classes, those that the forest gets right, that a gate may take away."""
+    least: float = 0.1
+    """Share of the held-out windows of a class that its tree must settle, else it gets none."""
+    copies: int = 3
+    """Augmented copies of the training clips that the gate is fitted on; no more than `forest.copies`."""
+    noise_windows: int = 600
+    """Windows cut from the background noise beside them, which count as `_silence_`; none without that class."""
+    noise_db: tuple[float, float] = (-20.0, 12.0)
+    """Their gains are drawn from this range, dB."""
+
+
+@dataclass(frozen=True)
 class ForestConfig:
     """The staged forest and its exits."""
 
@@ -149,6 +170,7 @@ class Config:
     training: TrainSettings = field(default_factory=TrainSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     forest: ForestConfig = field(default_factory=ForestConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
     cost: CostConfig = field(default_factory=CostConfig)
     data: DataConfig = field(default_factory=DataConfig)
 

@@ -17,6 +17,7 @@ from codegen.header import HEADER
 from codegen.host import NativeModel
 from codegen.plan import Plan
 from hybrid import report as reports
+from hybrid import robustness
 from hybrid.config import Config, apply
 from hybrid.data import SILENCE, AudioError, Clip, load_clip
 from hybrid.errors import DataError, HybridError, few
@@ -109,11 +110,14 @@ def evaluate(
     engine: str = "c",
     eager: bool = False,
     skip_bad: bool = False,
+    robust: bool = False,
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     **layout: Any,
 ) -> dict[str, Any]:
     """Accuracy and cost on a folder in a known layout. Words that are no class count as `_unknown_`.
+
+    robust: at other gains, in noise and with an offset as well, see hybrid.robustness.
 
     split: only the clips that the fit put there; what `layout` does not say of the split is taken from the fit.
     Returns {'accuracy': {'all', 'without_silence'}, 'cost', 'data', ...}. Raises HybridError.
@@ -125,6 +129,7 @@ def evaluate(
     windows = read.windows
     found = decide(windows.pcm)
     cost = found["cost"].astype(np.int64)
+    field = {"robustness": robustness.measure(windows, decide, read.noise)} if robust else {}
     return {
         "model": str(folder),
         "data": {"path": str(data), "layout": read.layout, "notes": read.notes, "windows": len(windows.pcm)},
@@ -140,6 +145,7 @@ def evaluate(
             "static_max": model.plan.cost_max,
         },
         "stages": np.bincount(found["stage"], minlength=len(model.plan.forest.stages)).tolist(),
+        **field,
     }
 
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from codegen import interpret
 from codegen.artifacts import write_code, write_test_vectors
+from codegen.host import NativeModel
 from codegen.plan import Plan
 from feature_extractors.cnn.pool import Pool, spoken_copies
 from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
-from hybrid import anytime, footprint, metrics, parity, stats, summary
+from hybrid import anytime, footprint, metrics, parity, robustness, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
 from hybrid.candidates import stage_features
@@ -31,6 +32,7 @@ from hybrid.data.options import Options
 from hybrid.errors import HybridError
 from hybrid.exits import Chosen, evidence, fit_exits
 from hybrid.front_end import LOG_MEL, front_end
+from hybrid.gate import Gate, behind, fit_gate, gate_features, gather, trimmed
 from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
@@ -39,12 +41,16 @@ from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
 from tree_backends.evaluate import stage_scores
 from tree_backends.exits import split_stages
+from tree_backends.forest import NEVER, Forest
 
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
 HEADS = ("trees", "dense")
 PARITY_LEAST = 200
 """Parity is checked on the test windows, and on training windows beside them where the test split has fewer."""
+
+ROBUSTNESS_CLIPS = 300
+"""Test clips that robustness is measured on, at most."""
 
 NO_SPLIT = "no tree found a split (too few clips, or all alike)"
 
@@ -78,6 +84,8 @@ class Fitted:
     trunk: TrainedTrunk
     offered: int
     exits: Chosen
+    gate: Gate | None = None
+    """The first stage of the plan's forest, where there is one that settles classes by energies."""
 
 
 def fit_windows(
@@ -115,14 +123,15 @@ def fit_windows(
         )  # fmt: skip
         forest = cleaned(forest, data.maps, config.forest)
         core = config.cost.core
-        plan = Plan(name, labels, graph, forest, core)
+        gate = _gate(graph, forest, data, trunk.pool, training, noise, labels, config, seed)
+        wanted += sorted({f.map for f in gate.forest.features} - set(wanted)) if gate else []
         maps = window_maps(graph, validation.pcm, wanted)
-        exits = _exits(plan, maps, validation.truth, config)
-        forest = forest.with_margins(exits.margins)
+        gate, exits = _gated_exits(gate, Plan(name, labels, graph, forest, core), maps, validation.truth, config)
+        forest = (behind(gate, forest) if gate else forest).with_margins(exits.margins)
         plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
-    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits)
+    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits, gate)
 
 
 def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
@@ -169,6 +178,47 @@ def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, n
     key = ["front end", [graph[n].key for n in front], hashlib.sha256(pcm.tobytes()).hexdigest(), pcm.shape]
     given = cached(key, lambda: interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), front))
     return interpret.evaluate_maps(graph, dict(given), wanted)
+
+
+def _gate(
+    graph: Graph,
+    forest: Forest,
+    data: TreeData,
+    pool: Pool,
+    training: Windows,
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    seed: int,
+) -> Gate | None:
+    """The gate for a fitted forest, where one is wanted and some class can be settled."""
+    if not config.gate.on:
+        return None
+    copies = min(config.gate.copies, _tree_copies(pool, config))
+    spoken = spoken_copies(training.pcm, noise, mel_settings(config), config.augment, seed, copies)
+    found = final_labels(forest, data.maps).reshape(-1, len(pool.labels))
+    windows = gather(graph, spoken, pool.labels, found == pool.labels, noise, labels, config, seed)
+    return fit_gate(windows, gate_features(graph), len(labels), config.forest.unit, config.gate, seed)
+
+
+def final_labels(forest: Forest, maps: dict[str, np.ndarray]) -> np.ndarray:
+    """The labels after the last stage, int64 (n,). maps: whole maps of the windows."""
+    values = interpret.values_of(maps, forest.features)
+    return stage_scores(forest, values, lambda name: maps[name].reshape(len(values), -1))[-1].argmax(axis=1)
+
+
+def _gated_exits(
+    gate: Gate | None, plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config
+) -> tuple[Gate | None, Chosen]:
+    """Exit margins of all stages, and the gate that they leave: its leaves that no decision leaves by are dropped."""
+    while gate is not None:
+        gated = Plan(plan.name, plan.labels, plan.graph, behind(gate, plan.forest), plan.core)
+        exits = _exits(gated, maps, truth, config)
+        left = trimmed(gate, exits.margins[0], plan.forest.bias)
+        if left is not None and np.array_equal(left.forest.leaf_scores, gate.forest.leaf_scores):
+            return gate, exits
+        gate = left
+    return None, _exits(plan, maps, truth, config)
 
 
 def _exits(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> Chosen:
@@ -233,6 +283,10 @@ def fit(
             dense = _write_and_check(other, inner, splits, console, compiler)
             save(Model(other, about | {"head": "dense"}), inner)
             report["baseline"] = {"head": "dense"} | {k: dense[k] for k in ("accuracy", "cost", "code")}
+        with console.phase("robustness"):
+            report["robustness"] = _robustness(plan, folder, splits["test"], loaded.noise, compiler)
+        if head == "trees" and fitted.gate:
+            report["gate"] = _settled(plan, fitted.gate, splits["test"])
         closures = Closures(plan.graph)
         report["closure"] = closures.table()
         report["forest"] = summary.forest(plan, fitted.offered)
@@ -244,6 +298,38 @@ def fit(
         save(Model(plan, about), folder)
         reports.write(report, folder)
     return report
+
+
+def _robustness(
+    plan: Plan, folder: Path, test: Windows, noise: list[np.ndarray], compiler: str | None
+) -> dict[str, Any]:
+    """Accuracy in the field, by the folder's C."""
+    native = NativeModel(folder, plan.name, compiler)
+    decide = lambda pcm: vars(native.run(pcm))  # noqa: E731
+    return robustness.measure(robustness.some(test, ROBUSTNESS_CLIPS), decide, noise)
+
+
+def _settled(plan: Plan, gate: Gate, test: Windows) -> list[dict[str, Any]]:
+    """What leaves by the gate of each class that it settles, on the test windows. Plain values.
+
+    'lost': windows of other classes that it takes and that the forest gets right without it.
+    """
+    maps = window_maps(plan.graph, test.pcm, plan.named)
+    taken = interpret.decide_on(plan, maps)
+    without = plan.forest.with_margins([NEVER, *([s.class_margins or s.margin for s in plan.forest.stages[1:]])])
+    right = interpret.decide_on(Plan(plan.name, plan.labels, plan.graph, without, plan.core), maps).label == test.truth
+    rows = []
+    for found in gate.settled:
+        own, by_gate = test.truth == found.cls, (taken.stage == 0) & (taken.label == found.cls)
+        rows.append(
+            {
+                "class": plan.labels[found.cls], "leaves": found.leaves, "windows": int(own.sum()),
+                "settled": float(by_gate[own].mean()) if own.any() else 0.0,
+                "others": int((~own).sum()), "lost": int((by_gate & ~own & right).sum()),
+                "held_out": {"settled": found.settled, "lost": found.lost},
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _fit_within(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feature_extractors.graph import Graph, GraphError
 from feature_extractors.ops.base import OpError
+from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
@@ -14,7 +15,7 @@ from feature_extractors.ops.zero_crossings import ZeroCrossings
 from hybrid.config import Config
 from hybrid.errors import HybridError
 
-PCM, LOG_MEL = "pcm", "log_mel"
+PCM, LOG_MEL, LOUDNESS = "pcm", "log_mel", "loudness"
 
 
 def window_samples(config: Config) -> int:
@@ -34,6 +35,7 @@ def front_end(config: Config) -> Graph:
         graph.add(LOG_MEL, mel, [PCM, *_place(graph, config)])
         if front.coefficients:
             graph.add("mfcc", dct(front.bands, front.coefficients), [LOG_MEL])
+        _add_contrasts(graph, config)
         times, bands = config.forest.log_mel_regions
         for kind in ("mean", "max"):
             graph.add(f"log_mel_{kind}", Pool(kind, times, bands, 1), [LOG_MEL])
@@ -48,4 +50,14 @@ def _place(graph: Graph, config: Config) -> list[str]:
     if not front.placed:
         return []
     energy, place = placement(window_samples(config), front.frame, front.hop, front.placed, front.place_step)
-    return [graph.add("place", place, [graph.add("loudness", energy, [PCM])])]
+    return [graph.add("place", place, [graph.add(LOUDNESS, energy, [PCM])])]
+
+
+def _add_contrasts(graph: Graph, config: Config) -> None:
+    """What a gate looks at: contrasts of the energies that a window is placed by, or would be."""
+    if not config.gate.on:
+        return
+    half = FrameEnergy(max(config.front_end.hop // 2, 2), config.front_end.hop, centred=True)
+    below = graph.add(LOUDNESS, half, [PCM])
+    for width in dict.fromkeys(config.gate.widths):
+        graph.add(f"contrast_{width}", Contrast(width), [below])

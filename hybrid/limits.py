@@ -73,11 +73,18 @@ LIMITS: dict[str, tuple[float, float]] = {
     "forest.merge_share": SHARE,
     "forest.leaf_step": (1, 1 << 15),
     "forest.threads": (1, 256),
+    "gate.widths": (1, 512),
+    "gate.leaves": (2, 64),
+    "gate.lost": SHARE,
+    "gate.least": SHARE,
+    "gate.copies": (1, 10_000),
+    "gate.noise_windows": (0, MANY),
+    "gate.noise_db": (-60.0, 40.0),
     "data.silence_clips": (0, MANY),
     "data.silence_fraction": SHARE,
 }
 CHOICES = {"forest.exit_harm": ("truth", "label"), "forest.exit_margins": ("best", "shared", "by class")}
-NOT_EMPTY = ("trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")
+NOT_EMPTY = ("gate.widths", "trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")
 # A model of such a name would write a header that hides one of the C library.
 _HEADER_TEXT = """
 assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal stdalign stdarg stdatomic

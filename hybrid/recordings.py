@@ -20,13 +20,17 @@ OF_THE_FIT = ("layout", "test_fold", "validation_fold", "leave_out", "test_takes
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """path: of the recordings; layout: its name; clips: how many there were to choose from; notes: what was found."""
+    """path: of the recordings; layout: its name; clips: how many there were to choose from; notes: what was found.
+
+    noise: background noise of the recordings that no clip of theirs is cut from, int16 (n,) each.
+    """
 
     windows: Windows
     path: Path
     layout: str
     clips: int
     notes: list[str]
+    noise: list[np.ndarray]
 
 
 def read_windows(
@@ -60,7 +64,7 @@ def read_windows(
     windows = cut(*loaded.select("test"), model.plan.labels, config)
     if not len(windows.pcm):
         raise HybridError(f"{root}: no clip to decide: name other recordings, or another split")
-    return Recorded(windows, root, corpus.layout, count, loaded.corpus.notes)
+    return Recorded(windows, root, corpus.layout, count, loaded.corpus.notes, loaded.noise)
 
 
 def fitted_on(model: Model) -> Path:

@@ -8,6 +8,7 @@ from codegen import interpret
 from codegen.plan import Plan
 from feature_extractors.graph import Graph
 from feature_extractors.ops.affine import Affine
+from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.pool import Pool
@@ -163,7 +164,8 @@ def deep_graph(draw: Draw) -> Graph:
         fold_bands=False, group=draw.one(1, channels), **draw.scaling(channels, 2e-4),
     )  # fmt: skip
     below = graph.add("frames", frames, ["pcm"])
-    graph.add("energy", FrameEnergy(draw.one(25, 30), hop), ["pcm"])
+    graph.add("energy", FrameEnergy(draw.one(25, 30), hop, hop == 45), ["pcm"])
+    graph.add("contrast", Contrast(4), ["energy"])
     for depth in range(int(draw.rng.integers(2, 4))):
         kernel = draw.one(1, 3, 4, 5)
         pad = draw.one((0, 0), (kernel // 2, kernel // 2), (kernel - 1, 0))

@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import importlib.util
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,6 +79,28 @@ def fit_rounds(
     return lgb.train(settings, data, num_boost_round=rounds)
 
 
+def fit_tree(values: np.ndarray, positive: np.ndarray, weight: np.ndarray, leaves: int, seed: int) -> Any:
+    """One tree that tells rows apart: values integer (n, features), positive bool (n,), weight float (n,).
+
+    Returns a lightgbm.Booster; its leaves are found by `predict(values, pred_leaf=True)`.
+    """
+    lgb = load_lightgbm()
+    settings = {
+        "objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 20, "min_sum_hessian_in_leaf": 0.0,
+        "boost_from_average": False, "verbosity": -1, "deterministic": True, "force_row_wise": True, "seed": seed,
+        "feature_pre_filter": False, "num_threads": 1,
+    }  # fmt: skip
+    data = lgb.Dataset(values.astype(np.float32), label=positive.astype(np.float64), weight=weight)
+    return lgb.train(settings, data, num_boost_round=1)
+
+
+def add_tree(builder: ForestBuilder, booster: Any, cls: int, scores: Sequence[float]) -> None:
+    """Add a booster's one tree, which adds scores[leaf] to a class. Column i is the builder's feature i."""
+    tree = booster.dump_model()["tree_info"][0]["tree_structure"]
+    columns = np.arange(booster.num_feature())
+    builder.tree(_add_node(builder, tree, columns, 0, lambda leaf: float(scores[leaf.get("leaf_index", 0)])), cls)
+
+
 def add_booster(builder: ForestBuilder, booster: Any, columns: np.ndarray) -> None:
     """Add all trees of a booster. columns: builder feature number of each booster column.
 
@@ -86,20 +109,22 @@ def add_booster(builder: ForestBuilder, booster: Any, columns: np.ndarray) -> No
     dump = booster.dump_model()
     per_round = dump["num_tree_per_iteration"]
     for number, tree in enumerate(dump["tree_info"]):
-        root = _add_node(builder, tree["tree_structure"], columns, number)
+        root = _add_node(builder, tree["tree_structure"], columns, number, lambda leaf: float(leaf["leaf_value"]))
         builder.tree(root, number % per_round)
 
 
-def _add_node(builder: ForestBuilder, node: dict[str, Any], columns: np.ndarray, tree: int) -> int:
+def _add_node(
+    builder: ForestBuilder, node: dict[str, Any], columns: np.ndarray, tree: int, score: Callable[[dict], float]
+) -> int:
     if "split_feature" not in node:
-        return builder.leaf(float(node["leaf_value"]))
+        return builder.leaf(score(node))
     if node["decision_type"] != "<=":
         raise ForestError(f"tree {tree}: a {node['decision_type']} split cannot be an integer threshold")
     threshold = math.floor(node["threshold"])
     if not -32768 <= threshold <= 32767:
         raise ForestError(f"tree {tree}: threshold {node['threshold']} does not fit int16")
     number = builder.node()
-    left = _add_node(builder, node["left_child"], columns, tree)
-    right = _add_node(builder, node["right_child"], columns, tree)
+    left = _add_node(builder, node["left_child"], columns, tree, score)
+    right = _add_node(builder, node["right_child"], columns, tree, score)
     builder.set_node(number, int(columns[node["split_feature"]]), threshold, left, right)
     return number

@@ -10,6 +10,7 @@ import numpy as np
 
 from feature_extractors.ops.affine import Affine
 from feature_extractors.ops.base import Cost, Op, Value
+from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
@@ -168,8 +169,11 @@ class Shapes:
         pcm = self.pcm(frame + 8 * hop)
         yield Case(log_mel(rate, frame, hop, bands, 20, rate // 2), (pcm,), True)
         yield Case(FrameEnergy(frame, hop), (pcm,), True)
+        yield Case(FrameEnergy(hop // 2, hop, True), (pcm,), True)
         yield Case(ZeroCrossings(frame, hop), (pcm,), True)
         yield Case(Place(32, 49), (self.energies(50),), True)
+        for width in (1, 6, 12):
+            yield Case(Contrast(width), (self.energies(50),), True)
         yield Case(dct(bands, 10), (self.given((20, bands, 1), "int16"),), True)
 
     def _trunk(self, frames: int, bands: int, wide: tuple[int, int], classes: int) -> Iterator[Case]:
@@ -225,9 +229,12 @@ class Shapes:
             pcm = self.pcm(frame + 1000)
             yield Case(log_mel(16000, frame, draw(50, 600), draw(4, frame // 16), 0, draw(6000, 8000)), (pcm,), False)
             yield Case(FrameEnergy(draw(2, 700), draw(1, 300)), (pcm,), False)
+            yield Case(FrameEnergy(draw(2, 700), draw(1, 300), True), (pcm,), False)
             yield Case(ZeroCrossings(draw(2, 700), draw(1, 300)), (pcm,), False)
             times = draw(2, 200)
             yield Case(Place(draw(1, times), times), (self.energies(draw(1, 200)),), False)
+            times = draw(2, 200)
+            yield Case(Contrast(draw(1, times)), (self.energies(times),), False)
             bands = draw(2, 90)
             yield Case(dct(bands, draw(1, bands)), (self.given((draw(1, 9), bands, 1), "int16"),), False)
 

@@ -20,4 +20,5 @@ class _FrameEnergy(Emitter):
 
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
         assert isinstance(item.op, FrameEnergy)
-        return [f"hyb_frame_energy(in0, {item.op.frame}, {item.op.hop}, t0, t1, out);"]
+        kernel = "hyb_frame_energy_centred" if item.op.centred else "hyb_frame_energy"
+        return [f"{kernel}(in0, {item.op.frame}, {item.op.hop}, t0, t1, out);"]

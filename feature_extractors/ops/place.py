@@ -88,9 +88,10 @@ class Place(Op):
 def placement(samples: int, frame: int, hop: int, placed: int, step: int = 1) -> tuple[FrameEnergy, Place]:
     """Energies and placement of `placed` frames, at multiples of `step`, in a window of `samples`.
 
-    Every second half hop is heard, which does.
+    Every second half hop is heard, which does; the energies are centred, since an offset of the converter would hide
+    what there is to place around.
 
     Raises OpError where the window has fewer frames.
     """
     times = 1 + (samples - frame) // hop
-    return FrameEnergy(max(hop // 2, 2), hop), Place(placed, times, step)
+    return FrameEnergy(max(hop // 2, 2), hop, centred=True), Place(placed, times, step)

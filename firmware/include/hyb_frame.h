@@ -72,6 +72,28 @@ HYB_INLINED uint64_t hyb_sum_of_squares(const int16_t *x, int32_t n) {
   return sum;
 }
 
+/* Two more samples in a sum and in a sum of squares. */
+HYB_INLINED uint64_t hyb_two_more(const int16_t *x, uint64_t squares, int32_t *sum) {
+#ifdef HYB_SIMD
+  const uint32_t pair = hyb_load(x);
+  *sum = hyb_smlad(pair, 0x00010001u, *sum);
+  return hyb_smlald(pair, pair, squares);
+#else
+  const int32_t a = x[0], b = x[1];
+  *sum += a + b;
+  return squares + ((uint32_t)(a * a) + (uint32_t)(b * b));
+#endif
+}
+
+/* Sum of the squares of n samples; *total becomes the sum of the samples. */
+HYB_INLINED uint64_t hyb_sums(const int16_t *x, int32_t n, int32_t *total) {
+  int32_t sum = (n & 1) != 0 ? x[n - 1] : 0;
+  uint64_t squares = (uint32_t)(sum * sum);
+  HYB_REPEAT(n / 2, squares = hyb_two_more(x, squares, &sum); x += 2);
+  *total = sum;
+  return squares;
+}
+
 /* How often the sign changes from one of n samples to the next. */
 HYB_INLINED uint32_t hyb_sign_changes(const int16_t *x, int32_t n) {
   uint32_t changes = (n & 1) != 0 ? 0 : (uint32_t)(x[n - 2] ^ x[n - 1]) >> 31;
@@ -91,6 +113,21 @@ static inline void hyb_frame_energy(const int16_t *pcm, int32_t frame, int32_t h
   for (int32_t t = t0; t < t1; t++) {
     const uint64_t sum = hyb_sum_of_squares(pcm + t * hop, frame);
     out[t] = (int16_t)((hyb_log2_q15(sum + 1) + 64) >> 7);
+  }
+}
+
+/* The same of the samples less their mean, times `frame`: round(256 * log2(frame * sum of squares - sum**2 + 1)).
+ * Sums stay within 2**30, their squares and the products within 2**60. */
+static inline void hyb_frame_energy_centred(const int16_t *pcm, int32_t frame, int32_t hop, int32_t t0, int32_t t1,
+                                            int16_t *out) {
+  for (int32_t t = t0; t < t1; t++) {
+    int32_t sum;
+    const uint64_t squares = hyb_sums(pcm + t * hop, frame, &sum);
+    const uint32_t size = (uint32_t)(sum < 0 ? -sum : sum);
+    const uint64_t high = hyb_mac_u32_u16(0, (uint32_t)(squares >> 32), (uint16_t)frame) << 32;
+    const uint64_t whole = hyb_mac_u32_u16(high, (uint32_t)squares, (uint16_t)frame);
+    const uint64_t square = hyb_mac_u32_u16(hyb_mac_u32_u16(0, size, (uint16_t)(size >> 16)) << 16, size, (uint16_t)size);
+    out[t] = (int16_t)((hyb_log2_q15(whole - square + 1) + 64) >> 7);
   }
 }
 
@@ -128,6 +165,25 @@ HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames,
     if (rest >= 0) first += step;
   }
   return (int16_t)first;
+}
+
+/* How unsteady n values x are, after sums over `width` neighbours: the largest sum less the mean one (times their
+ * number) and less the smallest one, shifted right and rounded; feature_extractors/ops/contrast.py. */
+HYB_SHARED void hyb_contrast(const int16_t *x, int32_t n, int32_t width, int32_t mean_shift, int32_t range_shift,
+                             int16_t *out) {
+  int32_t sum = 0, total = 0;
+  for (int32_t i = 0; i < width; i++) sum += x[i];
+  int32_t least = sum, most = sum;
+  const int32_t places = n - width + 1;
+  total = sum;
+  for (int32_t i = 1; i < places; i++) {
+    sum += x[i + width - 1] - x[i - 1];
+    least = hyb_min(least, sum);
+    most = hyb_max(most, sum);
+    total += sum;
+  }
+  out[0] = (int16_t)hyb_shift_round(places * most - total, mean_shift);
+  out[1] = (int16_t)hyb_shift_round(most - least, range_shift);
 }
 
 #endif /* HYB_FRAME_H */

@@ -30,8 +30,26 @@ def fit_text(report: dict[str, Any]) -> str:
             f"{dense['cost']['mean'] / 1e6:.3f} M instructions, flash {dense['code']['flash']['total'] / 1000:.1f} kB, "
             f"RAM {dense['code']['ram']['context'] / 1000:.1f} kB"
         )
+    if report.get("gate"):
+        lines += [gate_text(found) for found in report["gate"]]
+    if "robustness" in report:
+        lines.append(f"accuracy {report['robustness']['gains']['told']}")
     lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
     return "\n".join(lines)
+
+
+def gate_text(found: dict[str, Any]) -> str:
+    """What a gate settles of a class."""
+    return (
+        f"gate: {found['settled']:.0%} of the {found['windows']} test windows of {found['class']} leave before the "
+        f"first FFT, and {found['lost']} of {found['others']} others that the forest alone gets right"
+    )
+
+
+def robustness_lines(found: dict[str, Any]) -> list[str]:
+    """Accuracy and mean cost under each condition, and the verdict."""
+    rows = [f"{r['name']:>20}  {r['accuracy']:6.1%}  {r['mean_cost'] / 1e6:.3f} M" for r in found["rows"]]
+    return [f"accuracy and mean cost of {found['clips']} clips ({found['noise']}):", *rows, found["gains"]["told"]]
 
 
 def accuracy_text(found: dict[str, Any]) -> str:

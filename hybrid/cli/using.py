@@ -21,7 +21,7 @@ from hybrid.cli.options import (
     quiet_option,
     skip_option,
 )
-from hybrid.cli.text import accuracy_text, fit_text
+from hybrid.cli.text import accuracy_text, fit_text, robustness_lines
 
 
 @click.command()
@@ -31,6 +31,7 @@ from hybrid.cli.text import accuracy_text, fit_text
     "--split", default=None, type=click.Choice(SPLITS),
     help="Only the clips of this split, as the fit drew it; default: every clip of the folder.",
 )  # fmt: skip
+@click.option("--robustness", "robust", is_flag=True, help="At other gains, in noise and with an offset as well.")
 @engine_option
 @eager_option
 @data_options(*TRAINING_ONLY)
@@ -45,7 +46,8 @@ def evaluate(folder: Path, data: Path, **options: Any) -> None:
     with Reporter(options["quiet"]) as reporter:
         result = run(
             folder, data, split=options["split"], engine=options["engine"], eager=options["eager"],
-            skip_bad=options["skip_bad"], say=reporter.say, progress=reporter.progress, **chosen,
+            skip_bad=options["skip_bad"], robust=options["robust"], say=reporter.say, progress=reporter.progress,
+            **chosen,
         )  # fmt: skip
     cost = result["cost"]
     text = [f"{name.replace('_', ' ')}: {accuracy_text(found)}" for name, found in result["accuracy"].items()]
@@ -53,6 +55,7 @@ def evaluate(folder: Path, data: Path, **options: Any) -> None:
         f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M instructions "
         f"of a {cost['core']}"
     )
+    text += robustness_lines(result["robustness"]) if "robustness" in result else []
     emit(result, options["as_json"], "\n".join(text))
 
 

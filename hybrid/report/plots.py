@@ -222,6 +222,29 @@ def _anytime(axes: Axes, budgets: list[float], curves: dict[str, list[float]], u
     return f"Accuracy by budget: {told}"
 
 
+def robustness(report: Mapping[str, Any]) -> Markup | None:
+    """Accuracy by gain and by level above noise, offsets as lines across; None where it was not measured."""
+    rows = [r for r in (report.get("robustness") or {}).get("rows") or [] if number(r.get("accuracy")) is not None]
+    if not rows:
+        return None
+    return _draw("robustness", 2.8, lambda axes: _robustness(axes, rows))
+
+
+def _robustness(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> str:
+    for i, (kind, name) in enumerate((("gain", "by gain"), ("noise", "by level above noise"))):
+        pairs = sorted((float(r["value"]), 100 * float(r["accuracy"])) for r in rows if r["kind"] == kind)
+        color = _PLACEHOLDERS[f"series{i}"]
+        axes.plot([x for x, _ in pairs], [y for _, y in pairs], color=color, linewidth=1.6, marker="o", label=name)
+    for i, row in enumerate(r for r in rows if r["kind"] == "offset"):
+        style = _STYLES[(i + 1) % 4]
+        axes.axhline(100 * row["accuracy"], color=_PLACEHOLDERS["warm"], linestyle=style, label=row["name"])
+    axes.set_xlabel("dB")
+    axes.set_ylabel("accuracy, %")
+    axes.grid(axis="y")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11)
+    return "Accuracy in the field: " + ", ".join(f"{r['name']} {percent(r['accuracy'])}" for r in rows)
+
+
 def _numbers(values: Any) -> list[float]:
     """`values` where all are numbers, else none."""
     found = [number(value) for value in values or []]

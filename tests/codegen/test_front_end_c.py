@@ -17,6 +17,7 @@ from codegen.emit.base import EMITTERS
 from feature_extractors.fixed_fft import power_spectrum
 from feature_extractors.fixed_log2 import log2_q15
 from feature_extractors.graph import Graph
+from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
@@ -47,6 +48,8 @@ def graph(frame: int) -> Graph:
     result.add("cepstrum", dct(MELS[frame].bands, 10), ["mel"])
     result.add("energy", FrameEnergy(frame - 1, 50), ["pcm"])
     result.add("crossings", ZeroCrossings(frame + 1, 70), ["pcm"])
+    result.add("centred", FrameEnergy(frame - 1, 50, centred=True), ["pcm"])
+    result.add("contrast", Contrast(5), ["centred"])
     return result
 
 
@@ -65,6 +68,7 @@ def source(frame: int, linkage: str = "") -> str:
         with out.block(f"{linkage}{head}"):
             lines = emitter.call(item, sources, item.name)
             out.lines(["void *scratch = memory;"] if any("scratch" in line for line in lines) else [])
+            out.lines([] if any("t0" in line for line in lines) else ["(void)t0, (void)t1;"])
             out.lines(lines)
     return out.text()
 
@@ -82,6 +86,10 @@ int main(void) {
     fwrite(b, 2, ENERGY, stdout);
     crossings(pcm, 0, CROSSINGS, b);
     fwrite(b, 2, CROSSINGS, stdout);
+    centred(pcm, 0, ENERGY, a);
+    fwrite(a, 2, ENERGY, stdout);
+    contrast(a, 0, 1, b);
+    fwrite(b, 2, 2, stdout);
   }
   return 0;
 }

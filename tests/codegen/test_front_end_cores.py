@@ -18,7 +18,7 @@ from tests.codegen.test_front_end_c import COUNT, MELS, drawn_windows, graph, re
 
 pytest.importorskip("unicorn", reason="emulated cores need unicorn: pip install 'hybrid[device]'")
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4")
-MAPS = ("mel", "energy", "crossings")
+MAPS = ("mel", "energy", "crossings", "centred")
 MOST = {128: 5_500, 256: 11_000, 512: 22_000, 1024: 48_000}
 """Instructions of one log-mel frame on a Cortex-M4 with 12, 40, 40 and 64 bands."""
 
@@ -84,7 +84,7 @@ def coarse_passes(frame: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 @pytest.mark.parametrize("frame", MELS)
 def test_every_core_has_the_bits_of_the_reference_at_a_cost_that_no_sample_changes(frame, core, tmp_path, monkeypatch):
     emulated = emulator(frame, core, tmp_path)
-    for name in ("energy", "crossings"):
+    for name in ("energy", "crossings", "centred"):
         assert np.ptp(counts(emulated, frame, name)) <= 4, "no more than what the logarithm of a small sum saves"
     found, kinds = counts(emulated, frame, "mel"), coarse_passes(frame, monkeypatch)
     assert len(np.unique(kinds, axis=0)) > 2, "the inputs force both kinds of pass"

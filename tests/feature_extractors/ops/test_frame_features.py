@@ -37,6 +37,17 @@ def test_energy_is_the_logarithm_of_the_sum_of_squares(frame, hop):
     assert not found[6].any() and (found[7] == op.out([SAMPLES]).hi).all()
 
 
+@pytest.mark.parametrize("frame, hop", [(512, 320), (100, 100), (2, 1), (2000, 7)])
+def test_a_centred_energy_is_that_of_the_samples_less_their_mean(frame, hop):
+    op = FrameEnergy(frame, hop, centred=True)
+    found = run(op, PCM[:, :, None, None], SAMPLES)[..., 0, 0]
+    exact = 256 * np.log2(frames(frame, hop).var(axis=-1) * frame**2 + 1.0)
+    assert np.abs(found - exact).max() < 0.56
+    assert not found[6:].any() and found.max() <= op.out([SAMPLES]).hi
+    moved = run(op, (PCM[1:5] + 1500)[:, :, None, None], SAMPLES)[..., 0, 0]
+    np.testing.assert_array_equal(moved, found[1:5])
+
+
 @pytest.mark.parametrize("frame, hop", [(512, 320), (2, 1), (33, 50)])
 def test_zero_crossings_are_sign_changes_inside_the_frame(frame, hop):
     found = run(ZeroCrossings(frame, hop), PCM[:, :, None, None], SAMPLES)[..., 0, 0]
