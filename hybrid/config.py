@@ -133,6 +133,9 @@ class DataConfig:
     subset: str | None = None
     test_fold: str | None = None
     validation_fold: str | None = None
+    """'none' draws validation clips from all folds but the test fold."""
+    validation_share: float = 0.1
+    """Share of each class's clips, where the data names no validation split."""
     leave_out: str | None = None
     test_takes: str | None = None
     silence_clips: int = 50

@@ -291,7 +291,8 @@ def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Consol
         data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,
         validation_fold=chosen.validation_fold, leave_out=chosen.leave_out, test_takes=chosen.test_takes,
         silence_clips=chosen.silence_clips, silence_fraction=chosen.silence_fraction,
-        silence_seconds=config.audio.window_s, seed=Options().seed,
+        silence_seconds=config.audio.window_s,
+        validation_share=chosen.validation_share, seed=Options().seed,
     )  # fmt: skip
     loaded = load_corpus(
         corpus, config.audio.rate, skip_bad, lambda done, total: console.progress("decoding", done, total)

@@ -20,6 +20,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.rate": (1000, 192_000),
     "audio.window_s": (0.001, 60.0),
     "audio.hop_s": (0.001, 60.0),
+    "data.validation_share": (0.01, 0.5),
     "front_end.floor": (1e-12, 1.0),
     "front_end.placed": (0, 512),
     "front_end.place_step": (1, 512),
