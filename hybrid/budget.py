@@ -107,10 +107,11 @@ def ladder(config: Config, head: str) -> Iterator[list[Config]]:
     """Widths from the configured one down; of each, settings with fewer and fewer rounds of the forest."""
     seen = set()
     for share in WIDTHS:
-        channels = tuple(_narrowed(c, share) for c in config.trunk.channels)
-        if channels not in seen:
-            seen.add(channels)
-            narrow = replace(config, trunk=replace(config.trunk, channels=channels))
+        channels, scout = (tuple(_narrowed(c, share) for c in t.channels) for t in (config.trunk, config.scout))
+        if (channels, scout) not in seen:
+            seen.add((channels, scout))
+            trunks = {"trunk": replace(config.trunk, channels=channels), "scout": replace(config.scout, channels=scout)}
+            narrow = replace(config, **trunks)
             yield [narrow] if head == "dense" else _fewer_rounds(narrow)
 
 

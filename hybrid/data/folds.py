@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from hybrid.errors import DataError
 
-
 NO_FOLD = "none"
 """In place of a validation fold: validation clips are drawn, by group, from all folds but the test fold."""
 
