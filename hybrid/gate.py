@@ -148,7 +148,7 @@ def fit_gate(
         if found is None:
             builder.tree(builder.leaf(0.0), cls)
         else:
-            add_tree(builder, found[0], cls, found[1])
+            add_tree(builder, found[0], cls, found[1].tolist())
             settled.append(found[2])
     builder.stage()
     return Gate(builder.finish(), tuple(settled)) if settled else None
