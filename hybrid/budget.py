@@ -110,8 +110,8 @@ def ladder(config: Config, head: str) -> Iterator[list[Config]]:
         channels, scout = (tuple(_narrowed(c, share) for c in t.channels) for t in (config.trunk, config.scout))
         if (channels, scout) not in seen:
             seen.add((channels, scout))
-            trunks = {"trunk": replace(config.trunk, channels=channels), "scout": replace(config.scout, channels=scout)}
-            narrow = replace(config, **trunks)
+            trunk, small = replace(config.trunk, channels=channels), replace(config.scout, channels=scout)
+            narrow = replace(config, trunk=trunk, scout=small)
             yield [narrow] if head == "dense" else _fewer_rounds(narrow)
 
 

@@ -47,6 +47,7 @@ def test_stdout_holds_json_alone_and_messages_go_to_stderr(model):
     assert set(result["accuracy"]) == {
         "validation", "test", "validation_without_silence", "test_without_silence",
     }  # fmt: skip
+    assert len(result["robustness"]["rows"]) == 11 and result["robustness"]["clips"] == result["accuracy"]["test"]["n"]
     assert "layout class_folders" in model.stderr and "größe" in model.stderr
     assert "%|" not in model.stderr  # progress bars are for terminals
 

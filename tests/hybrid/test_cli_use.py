@@ -33,6 +33,17 @@ def test_c_interpreter_and_eager_c_evaluate_alike(model, recordings, succeeds):
     assert eager["cost"]["mean"] >= by_c["cost"]["mean"]
 
 
+def test_robustness_is_measured_where_asked_for(model, recordings, succeeds):
+    found = evaluated(succeeds, model.folder, recordings, "--robustness")
+    rows = {row["name"]: row for row in found["robustness"]["rows"]}
+    assert rows["as recorded"]["accuracy"] == found["accuracy"]["all"]["accuracy"]
+    assert rows["as recorded"]["mean_cost"] == found["cost"]["mean"]
+    assert found["robustness"]["noise"] == "white noise" and len(rows) == 11
+    told = succeeds("evaluate", model.folder, recordings, "--robustness").stdout
+    assert "offset 5%" in told and told.rstrip().endswith(found["robustness"]["gains"]["told"])
+    assert "robustness" not in evaluated(succeeds, model.folder, recordings)
+
+
 def test_the_test_split_of_the_fit_is_found_again(model, recordings, succeeds):
     found = evaluated(succeeds, model.folder, recordings, "--split", "test", "--engine", "interpreter")
     report = json.loads((model.folder / "report.json").read_text("utf-8"))

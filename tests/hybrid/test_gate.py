@@ -13,10 +13,12 @@ from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.samples import Samples
 from feature_extractors.ops.zero_crossings import ZeroCrossings
-from hybrid.config import GateConfig
+from hybrid.config import GateConfig, load_config
+from hybrid.fit import Console, _settled, fit_windows
 from hybrid.gate import Gate, Windows, background, behind, contrasts, fit_gate, gate_features, trimmed
 from tree_backends.build import ForestBuilder
 from tree_backends.evaluate import stage_scores
+from hybrid.windows import Windows as Labelled
 from tree_backends.forest import NEVER, Feature
 
 RATE, HISS, WORD = 4000, 0, 1
@@ -141,3 +143,29 @@ def test_background_is_cut_from_one_half_at_all_levels(late):
     assert found.shape == (100, 1000) and (found == found[:, :1]).all()
     level = found[:, 0] / (1000 if late else 100)
     assert 0.09 < level.min() < 0.2 and 1.5 < level.max() < 2.1
+
+
+def labelled(n: int, seed: int) -> Labelled:
+    pcm, truth = sounds(n, seed)
+    return Labelled(pcm, truth, np.arange(n), truth, tuple(map(str, range(n))))
+
+
+def test_a_fit_puts_the_gate_in_front_and_says_what_it_settles(tiny, tmp_path):
+    settings = {"audio": {"rate": RATE, "window_s": 1.0}, "front_end": {"fmax": 2000, "hop": 80, "frame": 128},
+                "gate": {"on": True, "widths": [1, 4], "lost": 0.01}}  # fmt: skip
+    config = load_config(path=tiny, overrides=settings)
+    labels = ("hiss", "word", "other word")
+    fitted = fit_windows(labelled(400, 1), labelled(200, 2), [], labels, config, "gated", 0, Console())
+    assert fitted.gate is not None and fitted.gate.settled[0].cls == HISS
+    first = fitted.plan.forest.stages[0]
+    assert (first.base, first.last) == (None, 3) and first.margin < NEVER
+    test = labelled(200, 3)
+    (row,) = _settled(fitted.plan, fitted.gate, test)
+    assert (row["class"], row["others"]) == ("hiss", int((test.truth != HISS).sum()))
+    assert row["settled"] > 0.8 and row["lost"] <= 2
+    found = interpret.run(fitted.plan, test.pcm)
+    assert found.cost[found.stage == 0].max() < found.cost[found.stage > 0].min() / 4
+    write_code(fitted.plan, tmp_path)
+    native = NativeModel(tmp_path, "gated").run(test.pcm)
+    np.testing.assert_array_equal(native.scores, found.scores)
+    np.testing.assert_array_equal(native.cost, found.cost)

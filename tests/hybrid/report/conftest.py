@@ -220,6 +220,22 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
                 "test": {"accuracy": [0.08, 0.08, 0.88, 0.92], "mean_cost": [448.0, 448.0, 1.5e5, 1.8e5]},
             },
         },
+        "gate": [
+            {
+                "class": "_silence_", "leaves": 2, "windows": 50, "settled": 0.8, "others": 889, "lost": 1,
+                "held_out": {"settled": 0.66, "lost": 0.0003},
+            }
+        ],
+        "robustness": {
+            "clips": 300, "noise": "white noise",
+            "gains": {"within": False, "worst": 0.05, "told": "breaks at a gain of -20 dB (-5.0 pp)"},
+            "rows": [
+                {"kind": "gain", "value": -20, "name": "gain -20 dB", "accuracy": 0.87, "mean_cost": 1.9e5},
+                {"kind": "gain", "value": 0, "name": "as recorded", "accuracy": 0.92, "mean_cost": 1.8e5},
+                {"kind": "noise", "value": 5, "name": "5 dB above noise", "accuracy": 0.8, "mean_cost": 2e5},
+                {"kind": "offset", "value": 0.05, "name": "offset 5%", "accuracy": 0.9, "mean_cost": 1.8e5},
+            ],
+        },
         "warnings": ["class _unknown_ has fewer clips per word than the others"],
     }
 
@@ -227,7 +243,7 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
 def dense(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
     """A dense head: no forest, no exits, no features, no baseline."""
     report = {**complete(labels, each), **{"head": "dense", "warnings": []}}
-    for section in ("stages", "features", "closure", "baseline", "forest", "learning", "exits", "anytime"):
+    for section in ("stages", "features", "closure", "baseline", "forest", "learning", "exits", "anytime", "gate"):
         del report[section]
     report["cost"] = {
         "unit": "instructions",

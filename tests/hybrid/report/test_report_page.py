@@ -14,8 +14,8 @@ import pytest
 from hybrid.report import render
 
 VOID = {"meta", "br", "link"}
-SECTIONS = ["baseline", "accuracy", "cost", "exits", "anytime", "features", "closure", "learning", "data", "code"]
-SECTIONS += ["parity", "reproduce", "warnings"]
+SECTIONS = ["baseline", "accuracy", "cost", "exits", "anytime", "robustness", "features", "closure"]
+SECTIONS += ["learning", "data", "code", "parity", "reproduce", "warnings"]
 
 
 class Page(HTMLParser):
@@ -122,7 +122,7 @@ def test_a_complete_report_has_all_sections_in_order(page_of):
 
 def test_absent_sections_leave_nothing_behind(page_of):
     dense = [name for name in Page(page_of("dense")).ids if name in SECTIONS]
-    assert dense == ["accuracy", "cost", "data", "code", "parity", "reproduce"]
+    assert dense == ["accuracy", "cost", "robustness", "data", "code", "parity", "reproduce"]
     small = Page(page_of("small"))
     assert [name for name in small.ids if name in SECTIONS] == ["accuracy"]
     assert "– " not in small.words() and "None" not in small.words()
@@ -197,7 +197,10 @@ def test_exits_and_budgets_are_told(make_report):
     words = page.words()
     assert "Margins of stage 1 by class" in words and "_up ≥ 1,400" in words.replace("\u202f", ",").replace(" ", " ")
     assert "same class in the end" in words and "the most frequent class of the training clips, <yes>" in words
+    assert "settles 80.0 % of the 50 test windows of _silence_" in words.replace("\u00a0", " ")
     assert any(name == "aria-label" and "Accuracy by budget: validation 9" in value for name, value in page.attributes)
+    assert "Accuracy: breaks at a gain of -20 dB (-5.0 pp)." in words and "5 dB above noise" in words
+    assert any(name == "aria-label" and "Accuracy in the field: gain -20" in value for name, value in page.attributes)
     bare = make_report()
     bare["anytime"]["budgets"] = []
     assert "Inside a budget" not in Page(render(bare)).words()
