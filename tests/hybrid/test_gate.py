@@ -5,7 +5,7 @@ import pytest
 
 from codegen import interpret
 from codegen.artifacts import write_code
-from codegen.host import NativeModel
+from codegen.host import NativeModel, NativeStream
 from codegen.interpret import values_of
 from codegen.plan import Plan
 from feature_extractors.graph import Graph
@@ -16,9 +16,9 @@ from feature_extractors.ops.zero_crossings import ZeroCrossings
 from hybrid.config import GateConfig, load_config
 from hybrid.fit import Console, _settled, fit_windows
 from hybrid.gate import Gate, Windows, background, behind, contrasts, fit_gate, gate_features, trimmed
+from hybrid.windows import Windows as Labelled
 from tree_backends.build import ForestBuilder
 from tree_backends.evaluate import stage_scores
-from hybrid.windows import Windows as Labelled
 from tree_backends.forest import NEVER, Feature
 
 RATE, HISS, WORD = 4000, 0, 1
@@ -169,3 +169,23 @@ def test_a_fit_puts_the_gate_in_front_and_says_what_it_settles(tiny, tmp_path):
     native = NativeModel(tmp_path, "gated").run(test.pcm)
     np.testing.assert_array_equal(native.scores, found.scores)
     np.testing.assert_array_equal(native.cost, found.cost)
+
+
+def test_a_gate_runs_over_a_stream(tmp_path):
+    found = Graph()
+    found.add("pcm", Samples(RATE, RATE))
+    found.add("loudness", FrameEnergy(80, 80, centred=True), ["pcm"])
+    for width in (1, 4):
+        found.add(f"contrast_{width}", Contrast(width), ["loudness"])
+    found.add("crossings", ZeroCrossings(80, 80), ["pcm"])
+    gate, forest = fitted(), rest().finish(None)
+    plan = Plan("gated", ("a", "b", "c"), found, behind(gate, forest).with_margins([8 * 1024, 0]))
+    write_code(plan, tmp_path)
+    stream, (pcm, _) = NativeStream(tmp_path, "gated"), sounds(30, 5)
+    expected = interpret.run(plan, pcm)
+    assert 0 < (expected.stage == 0).mean() < 1
+    for row, stage, scores in zip(pcm, expected.stage, expected.scores, strict=True):
+        stream.push(row)
+        decided = stream.decide()
+        assert decided.stage == stage
+        np.testing.assert_array_equal(decided.scores, scores)
