@@ -152,7 +152,8 @@ def labelled(n: int, seed: int) -> Labelled:
 
 def test_a_fit_puts_the_gate_in_front_and_says_what_it_settles(tiny, tmp_path):
     settings = {"audio": {"rate": RATE, "window_s": 1.0}, "front_end": {"fmax": 2000, "hop": 80, "frame": 128},
-                "gate": {"on": True, "widths": [1, 4], "lost": 0.01}}  # fmt: skip
+                "gate": {"on": True, "widths": [1, 4], "lost": 0.01},
+                "augment": {"shift_seconds": 0.0, "speed": 0.0}}  # fmt: skip
     config = load_config(path=tiny, overrides=settings)
     labels = ("hiss", "word", "other word")
     fitted = fit_windows(labelled(400, 1), labelled(200, 2), [], labels, config, "gated", 0, Console())
