@@ -111,7 +111,7 @@ def fit_windows(
             config, training.pcm, training.truth, validation.pcm, validation.truth, noise, len(labels), seed,
             lambda phase, done, total, _: console.progress(phase, done, total),
         )  # fmt: skip
-    add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
+    add_trunk(graph, trunk.quantised, LOG_MEL)
     with console.phase("forest"):
         wanted, offered = _feature_maps(graph, config, trunk.quantised.heads)
         spoken = spoken_copies(

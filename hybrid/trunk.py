@@ -41,7 +41,8 @@ def _spec(config: Config, trunk: TrunkConfig, section: str, **more: Any) -> Trun
         )
         frames = mel_settings(config).frames(window_samples(config))
         return TrunkSpec(
-            trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts, **more
+            trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts,
+            group=trunk.group, **more,
         )
     except ValueError as error:
         raise HybridError(f"{section}: {error}") from None

@@ -390,6 +390,7 @@ def export_conv(conv: QuantConv, source: str, in_step: float, spec: TrunkSpec, d
         shift=shift,
         stride=block.stride if spatial else (1, 1),
         pads=spec.pads(depth) if spatial else ((0, 0), (0, 0)),
+        group=spec.group,
     )
 
 
@@ -429,7 +430,7 @@ def export_pools(source: str, step: float, spec: TrunkSpec, depth: int, parts: i
     longest = max(b - a for a, b in part_bounds(shape.time, parts)) * shape.band
     sum_top = (longest * top + (1 << shift >> 1)) >> shift
     out = Shape(parts, 1, shape.channel)
-    common = {"inputs": (source,), "shape": out, "dtype": "int16", "lo": 0, "parts": parts}
+    common = {"inputs": (source,), "shape": out, "dtype": "int16", "lo": 0, "parts": parts, "group": spec.group}
     mean, peak = (quantise.pool_name(kind, depth, parts, spec.prefix) for kind in ("mean", "max"))
     return [
         QuantisedLayer(mean, "pool_mean", hi=sum_top, scale=step * 2**shift, pool_shift=shift, **common),

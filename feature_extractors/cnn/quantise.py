@@ -61,6 +61,8 @@ class QuantisedLayer:
     parts: int = 1
     pool_shift: int = 0
     segment_shifts: tuple[int, ...] = ()
+    group: int = 8
+    """Channels of one tile, where trees may want part of a map (pointwise and pooled maps)."""
 
 
 @dataclass(frozen=True, eq=False)

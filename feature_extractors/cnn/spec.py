@@ -77,7 +77,8 @@ class TrunkSpec:
 
     A ``scout`` is a smaller trunk in front, which sees the same log-mel, perhaps only every second frame of it (its
     first block then has a kernel of one frame and a stride of two). Its heads come first: a decision that leaves there
-    needs neither the other frames nor the trunk. ``prefix`` begins the names of a trunk's maps.
+    needs neither the other frames nor the trunk. ``prefix`` begins the names of a trunk's maps; ``group`` channels make
+    a tile, where a part of a map may be asked for.
 
     ``head_parts`` and ``extra_parts`` say how maps are pooled: 3 stands for three nearly equal parts of the time axis,
     part i of T positions being [T * i // 3, T * (i + 1) // 3). Heads see mean and max of every channel over each part
@@ -93,6 +94,7 @@ class TrunkSpec:
     extra_parts: tuple[int, ...] = (3,)
     scout: TrunkSpec | None = None
     prefix: str = ""
+    group: int = 8
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:

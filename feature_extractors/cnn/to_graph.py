@@ -12,24 +12,23 @@ from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.pool import Pool
 
 
-def add_trunk(graph: Graph, trunk: QuantisedTrunk, log_mel: str, group: int) -> None:
+def add_trunk(graph: Graph, trunk: QuantisedTrunk, log_mel: str) -> None:
     """Add every layer of `trunk` to `graph`, reading the map named `log_mel`.
 
-    group: channels of one tile where trees may want part of a map (pointwise and pooled maps). A depthwise tile holds
-    all channels of a position, since every pointwise tile reads them all.
+    A depthwise tile holds all channels of a position, since every pointwise tile reads them all.
     """
     names = {LOGMEL: log_mel}
     for layer in trunk.layers:
         inputs = [names[i] for i in layer.inputs]
         fold = trunk.family == "time" and layer.inputs == (LOGMEL,)
         lengths = [int(np.prod(graph[i].value.shape)) for i in inputs]
-        names[layer.name] = graph.add(layer.name, _op(layer, fold, group, lengths), inputs)
+        names[layer.name] = graph.add(layer.name, _op(layer, fold, lengths), inputs)
 
 
-def _op(layer: QuantisedLayer, fold: bool, group: int, lengths: list[int]) -> Op:
+def _op(layer: QuantisedLayer, fold: bool, lengths: list[int]) -> Op:
     channels = layer.shape[2]
     if layer.kind in ("pool_mean", "pool_max"):
-        return Pool(layer.kind.removeprefix("pool_"), layer.parts, 1, min(group, channels))
+        return Pool(layer.kind.removeprefix("pool_"), layer.parts, 1, min(layer.group, channels))
     assert layer.weights is not None and layer.bias is not None
     assert layer.multiplier is not None and layer.shift is not None
     scaling = {"bias": layer.bias, "multiplier": layer.multiplier, "shift": layer.shift}
@@ -48,5 +47,5 @@ def _op(layer: QuantisedLayer, fold: bool, group: int, lengths: list[int]) -> Op
         return Depthwise(weights=weights, group=channels, **scaling, **window)  # type: ignore[arg-type]
     weights = layer.weights[:, None, None, :] if layer.kind == "pointwise" else layer.weights
     return Conv(
-        weights=np.ascontiguousarray(weights), group=min(group, channels), **scaling, **window  # type: ignore[arg-type]
+        weights=np.ascontiguousarray(weights), group=min(layer.group, channels), **scaling, **window  # type: ignore[arg-type]
     )

@@ -52,7 +52,7 @@ def plan(config):
         simulated = QuantTrunk(FloatTrunk(spec, 3).eval())
         simulated.calibrate(floats)
     trunk = simulated.export()
-    add_trunk(graph, trunk, LOG_MEL, config.trunk.group)
+    add_trunk(graph, trunk, LOG_MEL)
     builder = ForestBuilder(3, [], 1 / 1024)
     for head in trunk.heads:
         builder.stage(head, 2)
