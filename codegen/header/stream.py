@@ -153,7 +153,9 @@ def _rows(w: Writing, item: FeatureMap, name: str, lines: list[str], place: str 
             return
         out.line(f"if (hyb_memo({w.memo(item.name)}, tile)) return;")
         out.line(f"hyb_memo_set({w.memo(item.name)}, tile);")
-        span = f"0, {item.value.shape[TIME]}" if w.plan.grids[item.name].size == 1 else "tile, tile + 1"
+        times, *others = w.plan.grids[item.name].counts
+        at = "tile" if others == [1, 1] else f"tile / {others[0] * others[1]}"
+        span = f"0, {item.value.shape[TIME]}" if times == 1 else f"{at}, {at} + 1"
         out.line(f"{name}_rows(ctx, {span});")
 
 

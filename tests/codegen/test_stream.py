@@ -22,11 +22,14 @@ from tests import recordings
 from tests.c_helpers import compile_shared
 from tests.compilers import COMPILERS, SANITIZE, sanitizers_work
 from tests.front_end_plan import KWS12, front_end_plan
+from tests.fuzz.push import Spent
 from tests.random_plans import Draw, deep_plan, random_plan
 from tree_backends.build import ForestBuilder
 from tree_backends.forest import Feature
 
 SEEDS = range(8)
+PLACED_SEEDS = (0, 1, 2, 3, 5, 8, 12, 13)
+"""Of plans whose frames are those around the sound."""
 
 
 def pushes(rng, total):
@@ -59,50 +62,60 @@ def same_as_c(python, native):
         np.testing.assert_array_equal(getattr(python, field), getattr(native, field), field)
 
 
+KINDS = [(placed, keep) for placed in (False, True) for keep in (False, True)]
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """Plans that stream, with their C: built when first asked for."""
     built = {}
 
-    def get(seed):
-        if seed not in built:
-            plan, pcm = deep_plan(seed)
+    def get(seed, placed, keep):
+        if (seed, placed) not in built:
+            plan, pcm = deep_plan(PLACED_SEEDS[seed] if placed else seed, placed)
             folder = tmp_path_factory.mktemp(f"deep{seed}")
             write_code(plan, folder)
-            built[seed] = plan, np.concatenate(pcm), NativeStream(folder, plan.name, flags=("-std=c99", "-O1"))
-        return built[seed]
+            built[seed, placed] = plan, np.concatenate(pcm), folder
+        plan, pcm, folder = built[seed, placed]
+        if (seed, placed, keep) not in built:
+            flags = ("-std=c99", "-O1", *WARNINGS)
+            built[seed, placed, keep] = NativeStream(folder, plan.name, flags=flags, keep_samples=keep)
+        how = stream_plan(plan)
+        return Stream(plan, how.keeping_samples if keep else how), pcm, built[seed, placed, keep]
 
     return get
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.sampled_from(SEEDS), st.integers(0, 2**32 - 1))
-def test_c_equals_python_and_python_a_fresh_run(models, seed, draw):
-    plan, pcm, native = models(seed)
-    rng, stream = np.random.default_rng(draw), Stream(plan)
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SEEDS), st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
+def test_c_equals_python_and_python_a_fresh_run(models, seed, kind, draw):
+    stream, pcm, native = models(seed, *kind)
+    rng = np.random.default_rng(draw)
     pcm = np.roll(pcm, int(rng.integers(len(pcm))))[:3000]
     native.reset()
-    often, at, before, decisions = rng.choice([0.2, 0.9]), 0, 0, []
+    often, at, decisions, spent = rng.choice([0.2, 0.9]), 0, [], Spent(stream.how)
     for size in pushes(rng, len(pcm)):
         part = pcm[at : at + size]
         at += size
         stream.push(part)
         native.push(part)
+        spent.push(len(part))
         assert stream.ready == native.ready
         if rng.random() < often:
             decision = stream.decide()
             same_as_c(decision, native.decide())
-            assert decision.cost <= (stream.pushed - before) * stream.how.frame_price + stream.how.decide_max
+            assert decision.cost <= spent.most
             decisions.append(decision)
-            before = stream.pushed if stream.ready else 0
-    same_as_fresh(plan, pcm, decisions)
+            spent = Spent(stream.how) if stream.ready else spent
+    same_as_fresh(stream.plan, pcm, decisions)
 
 
-def test_random_plans_keep_maps_of_every_kind():
-    """Maps with a gap that are kept and that are not, kept tiles, strides, frames of two lengths."""
+def plan_kinds(placed):
+    """What there is in the plans that are drawn."""
     found = set()
-    for seed in SEEDS:
-        how = stream_plan(deep_plan(seed)[0])
+    for seed in PLACED_SEEDS if placed else SEEDS:
+        how = stream_plan(deep_plan(seed, placed)[0])
+        waiting = how.keeping_samples.waiting
         found |= {"kept"} if how.kept else set()
         found |= {"only a gap"} if set(how.gaps) - how.kept else set()
         found |= {"tiles"} if how.kept_tiles else set()
@@ -110,7 +123,22 @@ def test_random_plans_keep_maps_of_every_kind():
         found |= {"two readers"} if len(how.readers) > 1 else set()
         found |= {"frames on demand"} if any(how.plan.on_demand(n) for n in how.readers) else set()
         found |= {"frames apart"} if how.hop > how.frame else set()
-    assert found == {"kept", "only a gap", "tiles", "stride", "two readers", "frames on demand", "frames apart"}
+        found |= {"a row at push"} if set(how.readers) - waiting and waiting else set()
+        if placed:
+            stage = how.plan.scheduled.get("place")
+            found |= {"place on demand" if stage is None else f"place in stage {min(stage, 1)}"}
+            found |= {"rest"} if any(g.first == g.last for g in how.gaps.values()) else set()
+            found |= {"placed tiles"} if how.moved_tiles("place") else set()
+            found |= {"known"} if any(how.known(n) for n in how.gaps) else set()
+    return found
+
+
+def test_random_plans_keep_maps_of_every_kind():
+    """Maps with a gap that are kept and that are not, kept tiles, strides, frames of two lengths."""
+    common = {"kept", "only a gap", "tiles", "stride", "two readers", "frames on demand"}
+    assert plan_kinds(False) == common | {"frames apart"}
+    places = {"place on demand", "place in stage 0", "place in stage 1"}
+    assert plan_kinds(True) == common | places | {"rest", "placed tiles", "known", "a row at push"}
 
 
 def bursts(seconds):
