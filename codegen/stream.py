@@ -51,12 +51,12 @@ class Stream:
         """The frame to come."""
         self._filled = 0
         """Samples of it that are there, negative for as many to be dropped first, where frames lie apart."""
-        self._frames: list[np.ndarray] = []
-        """The frames of the window."""
-        self._rows: dict[str, list[np.ndarray | None]] = {name: [] for name in self.how.readers}
-        """Their rows, None where not computed."""
-        self._room = self.how.rows
-        """New rows for which there is room before rows move up."""
+        self._frames: dict[tuple[str, int], np.ndarray] = {}
+        """(reader, number of a frame) -> its samples, while it is in the window or ahead of it."""
+        self._rows: dict[str, dict[int, np.ndarray]] = {name: {} for name in self.how.readers}
+        """Rows by the numbers of their frames, as far as they were computed."""
+        self._used = self.how.lead
+        """Rows for which there is no room left before rows move up."""
         self.pushed = 0
         """Frames pushed."""
         self._fresh = 0
@@ -97,40 +97,51 @@ class Stream:
     def _frame(self) -> None:
         """The frame to come is there: compute a row of every map that does not wait for a request."""
         how = self.how
-        self._frames = [*self._frames, self._coming.copy()][-how.frames :]
-        if self._room == 0:
+        if self._used == how.rows:
             self._spend(how.moving_up)
-            self._room = how.rows - (how.frames - 1)
-        self._room -= 1
+            self._used = how.frames - 1
+        first = self._used == how.lead
+        if first and how.first_price:
+            self._spend(how.first_price)
         for name in how.readers:
-            self._rows[name] = [*self._rows[name], None][-how.frames :]
-        for name in how.at_push:
-            self._events.append(Event("compute", name, 0))
-            self._rows[name][-1] = self._row(name, -1)
+            for ahead in range(0 if first else how.ahead(name), how.ahead(name) + 1):
+                at = ahead * how.hop
+                self._frames[name, self.pushed + ahead] = self._coming[at : at + how.framings[name].length].copy()
+                if name not in how.waiting:
+                    self._events.append(Event("compute", name, 0))
+                    self._rows[name][self.pushed + ahead] = self._row(name, self.pushed + ahead)
         self._spend(how.frame_price)
+        self._forget(self.pushed + 1 - how.window)
+        self._used += 1
         self._coming[: max(how.frame - how.hop, 0)] = self._coming[how.hop :].copy()
         self._filled = how.frame - how.hop
         self.pushed += 1
         self._fresh += 1
 
-    def _row(self, name: str, at: int) -> np.ndarray:
-        """The row of a reader for a frame of the window."""
-        item, source = self.how.row_map(name), self.plan.source
+    def _forget(self, first: int) -> None:
+        """Frames before `first` are in no window any more."""
+        self._frames = {key: samples for key, samples in self._frames.items() if key[1] >= first}
+        self._rows = {n: {at: row for at, row in own.items() if at >= first} for n, own in self._rows.items()}
+
+    def _row(self, name: str, number: int) -> np.ndarray:
+        """The row of a reader for the frame of a number."""
+        item, samples = self.how.row_map(name), self._frames[name, number].reshape(1, -1, 1, 1)
         _, bands, channels = whole(item.value.shape)
-        return item.op.evaluate([self._frames[at].reshape(1, -1, 1, 1)], ((0, 1), bands, channels), [source.value])
+        return item.op.evaluate([samples], ((0, 1), bands, channels), [self.plan.source.value])
 
     def row_missing(self, name: str, at: int) -> bool:
         """Compute the row of a frame of the window if it is not there; whether it was not."""
-        missing = self._rows[name][at] is None
+        number = self.pushed - self.how.window + at
+        missing = number not in self._rows[name]
         if missing:
-            self._rows[name][at] = self._row(name, at)
+            self._rows[name][number] = self._row(name, number)
         return missing
 
     def rows(self, name: str, first: int) -> np.ndarray:
         """Rows of a reader from a frame of the window on, as many as its map has, poison where not computed."""
-        shape = self.plan.graph[name].value.shape
+        shape, start = self.plan.graph[name].value.shape, self.pushed - self.how.window + first
         empty = np.full((1, 1, *shape[1:]), POISON, dtype=np.int64)
-        return np.concatenate([empty if r is None else r for r in self._rows[name][first : first + shape[TIME]]], axis=1)
+        return np.concatenate([self._rows[name].get(start + t, empty) for t in range(shape[TIME])], axis=1)
 
     def _spend(self, price: int) -> None:
         """Costs stop growing before they, and a decision's, could leave 32 bits: only who never decides sees it."""
@@ -140,7 +151,7 @@ class Stream:
     @property
     def ready(self) -> bool:
         """Whether a whole window of frames has been pushed."""
-        return self.pushed >= self.how.frames
+        return self.pushed >= self.how.window
 
     def decide(self) -> Decision:
         """Decide the last whole window."""
@@ -165,7 +176,7 @@ class Stream:
         self._events += window.events
         cost, counts = self._cost + found.cost, self._counts()
         self._cost, self._events = 0, []
-        start = (self.pushed - self.how.frames) * self.how.hop
+        start = (self.pushed - self.how.window) * self.how.hop
         return Decision(found.label, found.stage, found.margin, cost, found.visits, start, found.scores, *counts)
 
     def _counts(self) -> tuple[np.ndarray, np.ndarray]:

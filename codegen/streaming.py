@@ -104,7 +104,7 @@ class StreamPlan:
     frame: int
     """Samples from a frame to the next, and of the longest frame."""
     frames: int
-    """Frames of a window."""
+    """Rows of a window, `lead` among them that frames shorter than the longest have ahead of it."""
     inner: Mapping[str, Inner]
     kept: frozenset[str]
     """Scheduled maps that are kept."""
@@ -131,6 +131,20 @@ class StreamPlan:
         prices = {n: self._row_price(n) for n in self.framings}
         return replace(self, waiting=frozenset(n for n, p in prices.items() if WAITS * p > max(prices.values())))
 
+    def ahead(self, name: str) -> int:
+        """How many frames further a reader is than the longest frame, since its frames are shorter."""
+        return (self.frame - self.framings[name].length) // self.hop
+
+    @cached_property
+    def lead(self) -> int:
+        """The most that a reader is ahead."""
+        return max(map(self.ahead, self.framings))
+
+    @property
+    def window(self) -> int:
+        """Longest frames that must have been pushed before a whole window is there."""
+        return self.frames - self.lead
+
     @property
     def spacing(self) -> int:
         """Samples that are kept of a frame before the next one begins."""
@@ -139,7 +153,7 @@ class StreamPlan:
     @property
     def ring(self) -> int:
         """Frames for whose samples there is room: those of the window and of the frame to come."""
-        return self.frames - (-(self.frame - 1) // self.spacing)
+        return self.window - (-(self.frame - 1) // self.spacing)
 
     @property
     def mirrored(self) -> int:
@@ -228,6 +242,11 @@ class StreamPlan:
         """What one frame costs at push: the rows, and the end of the frame behind which the next one begins."""
         overlap = 0 if self.waiting else 2 * max(self.frame - self.hop, 0)
         return self._copying(CALLS, overlap) + sum(self._row_price(name) for name in self.at_push)
+
+    @cached_property
+    def first_price(self) -> int:
+        """What the first frame costs more: rows of shorter frames that are ahead."""
+        return sum(self.ahead(name) * self._row_price(name) for name in self.at_push)
 
     @cached_property
     def moving_up(self) -> int:
@@ -344,14 +363,17 @@ def stream_plan(plan: Plan, keep_bytes: int = KEEP_BYTES) -> StreamPlan:
         steps = ", ".join(f"{name} {f.hop}" for name, f in framings.items())
         raise StreamError(f"the maps that read the samples step on by different numbers of them ({steps})")
     names = tuple(framings)
+    frame, hop = max(f.length for f in framings.values()), framings[names[0]].hop
+    ahead = {name: (frame - f.length) // hop for name, f in framings.items()}
+    window = max(f.frames - ahead[name] for name, f in framings.items())
     inner = _inner(plan, framings)
     kept = _kept(plan, names, inner, keep_bytes)
     return StreamPlan(
         plan=plan,
         framings=framings,
-        hop=framings[names[0]].hop,
-        frame=max(f.length for f in framings.values()),
-        frames=max(f.frames for f in framings.values()),
+        hop=hop,
+        frame=frame,
+        frames=window + max(ahead.values()),
         inner=inner,
         kept=kept,
         gaps=_gaps(plan, names, inner, kept),

@@ -111,7 +111,7 @@ def window_cost(
 
 def first_sample(how: StreamPlan, pushed: int) -> int:
     """Where the last whole window begins after so many samples."""
-    return ((pushed - how.frame) // how.hop + 1 - how.frames) * how.hop
+    return ((pushed - how.frame) // how.hop + 1 - how.window) * how.hop
 
 
 def _rate(plan: Plan) -> int:

@@ -38,7 +38,7 @@ def stream_interface(w: Writing, how: StreamPlan) -> None:
             f"/* Windows begin at frames, which are {w.P}_HOP samples apart; {w.P}_FRAMES of them are a window.",
             f" * Decisions a multiple of {w.P}_STRIDE frames apart keep the most work. */",
             f"#define {w.P}_HOP {how.hop}",
-            f"#define {w.P}_FRAMES {how.frames}",
+            f"#define {w.P}_FRAMES {how.window}",
             f"#define {w.P}_STRIDE {how.stride}",
             "/* Bounds of `.cost`: of every hop of samples begun since the decision before, of every call of push, and of",
             f" * all else. With {w.P}_KEEP_SAMPLES frames cost next to nothing until a decision asks for them. */",
@@ -87,7 +87,7 @@ def stream_context(w: Writing, how: StreamPlan) -> None:
     w.out.lines(
         [
             "int32_t filled; /* how many samples of the frame to come are there, negative for as many to be dropped */",
-            "int32_t rows;   /* frames in memory, the last ones are the window */",
+            "int32_t rows;   /* rows in memory, the last ones are the window */",
             "int32_t fresh;  /* frames pushed since the decision before */",
             f"int32_t moved[{len(w.plan.forest.stages)}]; /* frames pushed since each stage last ran */",
             *(f"int16_t {p}_at[{len(w.plan.forest.stages)}]; /* the {p} when it did */" for p in how.places),
@@ -104,11 +104,17 @@ def frame_function(w: Writing, how: StreamPlan) -> None:
     out.line()
     with out.block(f"static inline const int16_t *{w.p}_frame_of(const {w.p}_context *ctx, int32_t row)"):
         with w.keeping():
-            out.line("const int32_t slot = ctx->slot - (ctx->rows - row);")
-            out.line(f"return ctx->samples + (slot < 0 ? slot + {kept.ring} : slot) * {kept.spacing};")
+            out.line(f"const int32_t slot = ctx->slot + row - ctx->rows{f' + {how.lead}' if how.lead else ''};")
+            wrapped = f"slot < 0 ? slot + {kept.ring} : slot"
+            if how.lead:
+                wrapped = f"{wrapped} - (slot < {kept.ring} ? 0 : {kept.ring})"
+            out.line(f"return ctx->samples + ({wrapped}) * {kept.spacing};")
             out.line("#else")
-            out.line("(void)row;")
-            out.line("return ctx->frame;")
+            if how.lead:
+                out.line(f"return ctx->frame + (row - ctx->rows + {how.lead}) * {how.hop};")
+            else:
+                out.line("(void)row;")
+                out.line("return ctx->frame;")
 
 
 def row_functions(w: Writing, how: StreamPlan, item: FeatureMap, name: str) -> None:
@@ -265,6 +271,8 @@ def stream_functions(w: Writing, how: StreamPlan) -> None:
 def stream_init(w: Writing, how: StreamPlan) -> None:
     """What `init` does beside clearing: no stage has run yet."""
     w.out.line(f"for (int32_t s = 0; s < {w.P}_STAGES; s++) ctx->moved[s] = {how.frames};")
+    w.out.lines([f"ctx->rows = {how.lead}; /* as if so many frames had been before: shorter ones are ahead */"]
+                if how.lead else [])
 
 
 def _spend(w: Writing, how: StreamPlan, price: str) -> None:
@@ -314,23 +322,42 @@ def _frame(w: Writing, how: StreamPlan) -> None:
                 _spend(w, kept, f"{kept.moving_up}u")
                 out.line("#else")
                 _spend(w, how, f"{how.moving_up}u")
-        _rows_at_push(w, kept.at_push)
+        _rows_at_push(w, how, kept.at_push)
         with w.keeping():
+            _first_rows(w, kept)
             _spend(w, kept, f"{kept.frame_price}u")
             out.line(f"ctx->slot = ctx->slot == {kept.ring - 1} ? 0 : ctx->slot + 1;")
             out.line(f"ctx->filled = {how.frame - how.hop};")
             out.line("#else")
-            _rows_at_push(w, [n for n in how.at_push if n not in kept.at_push])
+            _rows_at_push(w, how, [n for n in how.at_push if n not in kept.at_push])
+            _first_rows(w, how)
             _spend(w, how, f"{how.frame_price}u")
             out.line(f"hyb_next_frame(ctx->frame, &ctx->filled, {how.frame}, {how.hop});")
         out.line("ctx->rows++;")
         out.line(f"ctx->fresh = hyb_min(ctx->fresh + 1, {how.frames});")
 
 
-def _rows_at_push(w: Writing, names: list[str] | tuple[str, ...]) -> None:
+def _first_rows(w: Writing, how: StreamPlan) -> None:
+    """The price of rows that shorter frames have ahead when the first of the longest frames is there."""
+    if how.first_price:
+        with w.out.block(f"if (ctx->rows == {how.lead})"):
+            _spend(w, how, f"{how.first_price}u")
+
+
+def _rows_at_push(w: Writing, how: StreamPlan, names: list[str] | tuple[str, ...]) -> None:
     for name in names:
-        w.out.line(f"HYB_ON_COMPUTE(ctx, {w.ids[name]}, 0);")
-        w.out.line(f"{w.p}_{name}_compute(ctx, ctx->rows);")
+        ahead = how.ahead(name)
+        row, behind = "ctx->rows", how.lead - ahead
+        if behind:
+            row = f"ctx->rows - {behind}"
+        if ahead:
+            first = f"ctx->rows == {how.lead} ? 0 : {row}"
+            with w.out.block(f"for (int32_t row = {first}; row <= {row}; row++)"):
+                w.out.line(f"HYB_ON_COMPUTE(ctx, {w.ids[name]}, 0);")
+                w.out.line(f"{w.p}_{name}_compute(ctx, row);")
+        else:
+            w.out.line(f"HYB_ON_COMPUTE(ctx, {w.ids[name]}, 0);")
+            w.out.line(f"{w.p}_{name}_compute(ctx, {row});")
 
 
 def _width(w: Writing, name: str) -> int:

@@ -451,7 +451,7 @@ def test_a_row_is_computed_at_most_once_while_it_is_in_the_window(placed):
 
     def watched(name, at):
         missing = own(name, at)
-        frame = stream.pushed - stream.how.frames + at
+        frame = stream.pushed - stream.how.window + at
         covered.add(frame)
         done.extend([frame] if missing else [])
         return missing

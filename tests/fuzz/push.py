@@ -127,7 +127,7 @@ class _Compared:
         spent = Spent(self.how)
         native.reset()
         often = rng.choice([0.1, 0.5, 0.95])
-        window = (self.how.frames - 1) * self.how.hop + self.how.frame
+        window = (self.how.window - 1) * self.how.hop + self.how.frame
         for _ in range(int(rng.integers(1, 25))):
             pcm = self._samples(rng, window)
             stream.push(pcm)
