@@ -19,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.calibration.copies import copies
 from benchmarks.calibration.envelope import Sample, envelope, ratios
 from benchmarks.calibration.kernels import Bench
 from benchmarks.calibration.overheads import overheads
@@ -73,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.core:
         start, core = time.monotonic(), find_core(name)
-        samples = [*kernels(core, 1, options.rounds), *overheads(core, 1, 4 * options.rounds)]
+        samples = [*kernels(core, 1, options.rounds), *overheads(core, 1, 4 * options.rounds), *copies(core)]
         prices = envelope(samples, options.reserve)
         print(f"{name}: {len(samples)} samples in {time.monotonic() - start:.0f} s")
         print("usual shapes\n" + told([s for s in samples if s.weight == 1], prices))

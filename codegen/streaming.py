@@ -1,16 +1,16 @@
 """How a plan runs over a stream of samples: what is computed at each frame, and what is kept from window to window.
 
-Maps that read the samples frame by frame (*readers*) are computed as soon as a frame is there; windows begin at frames.
-Their rows are kept while they are in the window. When the window has moved on by a number of frames, a position of a map
-that reads no padding holds the value that another position held before: positions inside [first, last) on both sides
-need not be computed again. A scheduled map is *kept* if its bytes are worth that: it then has a *gap*, the positions
-that are there already. A map that only kept maps read has the gap that they leave it, and needs no bytes for it. All
-gaps of a stage hold when the frames moved since the stage last ran are a multiple of its *step*.
+Maps that read the samples frame by frame (*readers*) are computed as soon as a frame is there; windows begin at
+frames. Their rows are kept while they are in the window. When the window has moved on by a number of frames, a position
+of a map that reads no padding holds the value that another position held before: positions inside [first, last) on both
+sides need not be computed again. A scheduled map is *kept* if its bytes are worth that: it then has a *gap*, the
+positions that are there already. A map that only kept maps read has the gap that they leave it, and needs no bytes for
+it. All gaps of a stage hold when the frames moved since the stage last ran are a multiple of its *step*.
 
-A reader may have rows for a part of the window only, from the frame on that another map, its *place*, names. It and what
-is computed from it have that place for their *origin*, all else the window: their positions move by as much as their
-origin has moved in the stream. A sound that stands still while the window slides over it has not moved at all, and
-whatever a stage made of it is there still.
+A reader may have rows for a part of the window only, from the frame on that another map, its *place*, names. It and
+what is computed from it have that place for their *origin*, all else the window: their positions move by as much as
+their origin has moved in the stream. A sound that stands still while the window slides over it has not moved at all,
+and whatever a stage made of it is there still.
 
 There are two ways to stream: with `waiting` empty every row is computed when its frame is pushed. Else the samples of
 the window are kept, and rows of the readers in `waiting`, which cost most, are computed when something asks for them.

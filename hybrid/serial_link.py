@@ -119,8 +119,8 @@ class SerialLink:
             if version != PROTOCOL:
                 raise BoardError(f"the board speaks protocol {version}, not {PROTOCOL}: flash this version's image")
             texts = [text.decode("ascii") for text in payload[HEAD.size :].split(b"\0")[:4]]
-            told = [bool(flags & flag) for flag in (FLAG_COUNTERS, FLAG_STREAM, FLAG_SAMPLES)]
-            return Hello(*told, *numbers, *texts)
+            counters, stream, samples = (bool(flags & flag) for flag in (FLAG_COUNTERS, FLAG_STREAM, FLAG_SAMPLES))
+            return Hello(counters, stream, samples, *numbers, *texts)
         except (struct.error, UnicodeDecodeError, TypeError):
             raise BoardError(f"{self._port} answers, but not as a validation image does: flash it") from None
 

@@ -50,7 +50,7 @@ def frame_functions(w: Writing, item: FeatureMap, name: str) -> None:
 
 
 def _accessor(w: Writing, item: FeatureMap, name: str) -> None:
-    """The function that tells where the elements of a map lie that reads the samples, in a model that decides windows."""
+    """The function that tells where the elements of a map lie that reads the samples, where windows are decided."""
     head = f"static inline {C_TYPES[item.value.dtype]} *{name}_at({w.p}_context *ctx)"
     w.out.line(f"{head} {{ return ctx->memory.{item.name}_map.x; }}")
 

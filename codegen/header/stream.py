@@ -1,8 +1,8 @@
 """Prints what a model needs to run over a stream: its context, `push`, `ready` and `decide`, and what is kept.
 
-With KEEP_SAMPLES the context holds the window's samples, and rows of the maps that cost most are computed when something
-asks for them; else all rows are computed at push. The functions are the same but for where a frame lies and who
-computes those rows.
+With KEEP_SAMPLES the context holds the window's samples, and rows of the maps that cost most are computed when
+something asks for them; else all rows are computed at push. The functions are the same but for where a frame lies and
+who computes those rows.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def stream_interface(w: Writing, how: StreamPlan) -> None:
             f"#define {w.P}_HOP {how.hop}",
             f"#define {w.P}_FRAMES {how.window}",
             f"#define {w.P}_STRIDE {how.stride}",
-            "/* Bounds of `.cost`: of every hop of samples begun since the decision before, of every call of push, and of",
-            f" * all else. With {w.P}_KEEP_SAMPLES frames cost next to nothing until a decision asks for them. */",
+            "/* Bounds of `.cost`: of every hop of samples begun since the decision before, of every call of push, and",
+            f" * of all else. With {w.P}_KEEP_SAMPLES frames cost next to nothing until a decision asks for them. */",
         ]
     )
     with w.keeping():
@@ -102,19 +102,19 @@ def frame_function(w: Writing, how: StreamPlan) -> None:
     """The function that tells where the samples of a row's frame are."""
     out, kept = w.out, how.keeping_samples
     out.line()
-    with out.block(f"static inline const int16_t *{w.p}_frame_of(const {w.p}_context *ctx, int32_t row)"):
-        with w.keeping():
-            out.line(f"const int32_t slot = ctx->slot + row - ctx->rows{f' + {how.lead}' if how.lead else ''};")
-            wrapped = f"slot < 0 ? slot + {kept.ring} : slot"
-            if how.lead:
-                wrapped = f"{wrapped} - (slot < {kept.ring} ? 0 : {kept.ring})"
-            out.line(f"return ctx->samples + ({wrapped}) * {kept.spacing};")
-            out.line("#else")
-            if how.lead:
-                out.line(f"return ctx->frame + (row - ctx->rows + {how.lead}) * {how.hop};")
-            else:
-                out.line("(void)row;")
-                out.line("return ctx->frame;")
+    head = f"static inline const int16_t *{w.p}_frame_of(const {w.p}_context *ctx, int32_t row)"
+    with out.block(head), w.keeping():
+        out.line(f"const int32_t slot = ctx->slot + row - ctx->rows{f' + {how.lead}' if how.lead else ''};")
+        wrapped = f"slot < 0 ? slot + {kept.ring} : slot"
+        if how.lead:
+            wrapped = f"{wrapped} - (slot < {kept.ring} ? 0 : {kept.ring})"
+        out.line(f"return ctx->samples + ({wrapped}) * {kept.spacing};")
+        out.line("#else")
+        if how.lead:
+            out.line(f"return ctx->frame + (row - ctx->rows + {how.lead}) * {how.hop};")
+        else:
+            out.line("(void)row;")
+            out.line("return ctx->frame;")
 
 
 def row_functions(w: Writing, how: StreamPlan, item: FeatureMap, name: str) -> None:

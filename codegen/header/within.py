@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from codegen.anytime import Anytime, Step
+from codegen.anytime import Anytime
 from codegen.header.forest import first_node, leave, open_stage
 from codegen.header.writing import Writing
 

@@ -21,8 +21,8 @@ from feature_extractors.ops.samples import Samples
 from tests import recordings
 from tests.c_helpers import compile_shared
 from tests.compilers import COMPILERS, SANITIZE, sanitizers_work
-from tests.front_end_plan import KWS12, front_end_plan
 from tests.feature_extractors.ops.test_place import gated_plan
+from tests.front_end_plan import KWS12, front_end_plan
 from tests.fuzz.push import Spent
 from tests.random_plans import Draw, deep_plan, random_plan
 from tree_backends.build import ForestBuilder
