@@ -25,6 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.calibration.copies import copies
 from benchmarks.calibration.envelope import Sample, envelope, ratios
 from benchmarks.calibration.kernels import Bench
 from benchmarks.calibration.overheads import overheads
@@ -80,7 +81,7 @@ def told(samples: Sequence[Sample], prices: Mapping[str, int]) -> str:
 def make(core: Core, rounds: int, version_number: int, reserve: float, only: Sequence[str] = ()) -> None:
     """Measure, fit, write and tell. only: ops whose parts are made anew, all if there are none."""
     start = time.monotonic()
-    samples = [*kernels(core, 1, rounds, only), *([] if only else overheads(core, 1, 2 * rounds))]
+    samples = [*kernels(core, 1, rounds, only), *([] if only else [*overheads(core, 1, 2 * rounds), *copies(core)])]
     prices = envelope(samples, reserve)
     if only:
         prices = dict(sorted((dict(find_table(core.name).prices) | prices).items()))

@@ -5,6 +5,7 @@ A scene of real recordings: background noise of the test split's time ranges, 10
 places at least 1 s apart. It is streamed through the generated C, a decision every --hop seconds, and told for
 
 - the model as it is generated: features on demand, what is still valid kept from window to window;
+- the same with the samples kept: frames on demand, too, each computed once and only if a decision asks for it;
 - the same model eager: every map computed whole for every decision, log-mel frames included;
 - the dense head (MODEL/dense) eager, its frames computed anew or kept, and streamed as the model itself is.
 
@@ -47,6 +48,7 @@ from hybrid.errors import HybridError
 from hybrid.evaluate import load_model
 
 OURS, EAGER = "this project, streamed on demand", "the same model, eager"
+OURS_KEPT = "this project, frames on demand, samples kept"
 DENSE, DENSE_FRAMES = "dense head, eager", "dense head, eager, frames kept"
 DENSE_STREAMED = "dense head, streamed as this project's"
 
@@ -157,9 +159,9 @@ def count(
     core, compiler = find_core(options.cpu), find_cross(options.compiler)
     frames_only = write(plans["dense"], scratch / "frames", stream_plan(plans["dense"], keep_bytes=0))
 
-    def stream(name: str, folder: Path) -> Cost:
+    def stream(name: str, folder: Path, keep: bool = False) -> Cost:
         own, first = told[name, "test"], round(60 * options.core_minutes * scene.rate / hop)
-        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, max(1, first))
+        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, max(1, first), keep)
 
     def windows(name: str) -> Cost:
         own = told[name, "test"]
@@ -167,6 +169,7 @@ def count(
 
     return {
         OURS: stream("model", folders["model"]),
+        OURS_KEPT: stream("model", folders["model"], keep=True),
         EAGER: windows("model"),
         DENSE: windows("dense"),
         DENSE_FRAMES: stream("dense", frames_only),

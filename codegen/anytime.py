@@ -16,7 +16,6 @@ from functools import cached_property
 
 import numpy as np
 
-from codegen.memory import map_bytes
 from codegen.plan import Plan
 from codegen.prices.prices import tree_depths
 from codegen.streaming import StreamPlan
@@ -59,14 +58,21 @@ class Anytime:
     def answer(self) -> int:
         """Instructions of the answer that computes nothing: no budget below it can be kept.
 
-        Over a stream the window moves all the same: memos and kept tiles with it, at most one instruction a byte.
+        Over a stream the window moves all the same: memos and kept tiles with it.
         """
         own = ANSWER + ANSWER_CLASS * self.plan.forest.classes
         if self.stream is None:
             return own
-        moved = sum(map_bytes(self.plan.graph[n]) for n in self.stream.kept_tiles)
-        words = sum(-(-self.plan.grids[n].size // 32) for n in self.stream.kept_tiles)
-        return own + self.plan.prices.begin + moved + TEST * (words + len(self.plan.maps) + len(self.stream.gaps))
+        return own + self.begin + TEST * (len(self.plan.maps) + len(self.stream.gaps))
+
+    @property
+    def begin(self) -> int:
+        """What comes before the first stage of a decision without a budget."""
+        return self.stream.begin if self.stream else self.plan.prices.begin
+
+    def _stage(self, number: int) -> int:
+        """What a stage costs beside nodes and tiles."""
+        return self.stream.stage_price(number) if self.stream else self.plan.prices.stages[number]
 
     @cached_property
     def overhead(self) -> int:
@@ -76,7 +82,7 @@ class Anytime:
     @property
     def start(self) -> int:
         """What is spent before the first stage is opened."""
-        return self.plan.prices.begin + self.overhead
+        return self.begin + self.overhead
 
     @property
     def most(self) -> int:
@@ -85,39 +91,40 @@ class Anytime:
 
     @cached_property
     def gaps(self) -> list[list[str]]:
-        """For each stage the maps whose price depends on how far a stream has moved: not in its step's price."""
-        named = self.stream.gaps if self.stream else {}
+        """For each stage the maps whose price depends on how far a stream has moved: not in its step's price.
+
+        Where the stage itself finds out how far that is, its maps are in the price, as if nothing of them were there.
+        """
+        named = [n for n in self.stream.gaps if self.stream.known(n)] if self.stream else []
         return [[n for n in named if self.plan.scheduled[n] == s] for s in range(len(self.plan.forest.stages))]
 
     def _cost(self, tiles: dict[str, np.ndarray]) -> int:
         """The price of tiles that a decision computes."""
-        read = self.stream.readers if self.stream else ()
-        return sum(int(own.sum()) * self.plan.price(n) for n, own in tiles.items() if n not in read)
+        price = self.stream.tile_price if self.stream else self.plan.price
+        return sum(int(own.sum()) * price(n) for n, own in tiles.items() if own.any())
 
-    def _dearest(self, stage: int) -> int:
-        """What the maps of a stage that have gaps cost more at most than if they were computed whole."""
-        more = 0
-        for name in self.gaps[stage]:
-            assert self.stream is not None
-            gap, (base, slope) = self.stream.gaps[name], self.stream.gap_prices[name]
-            more += max(0, base + slope * (gap.last - gap.first) - self.plan.price(name))
-        return more
+    def _dearer(self, stage: int, known: bool) -> int:
+        """What the maps of a stage that have gaps, known or not, cost more at most than if they were computed whole."""
+        if self.stream is None:
+            return 0
+        named = [n for n in self.stream.gaps if self.plan.scheduled[n] == stage and self.stream.known(n) == known]
+        return sum(self.stream.dearer(name) for name in named)
 
     @cached_property
     def steps(self) -> list[Step]:
         """In order; a stage that has trees has two steps or more."""
         plan, prices, result = self.plan, self.plan.prices, []
         depth = tree_depths(plan.forest)[1]
-        fixed, reach = prices.begin, {n: np.zeros(g.size, dtype=bool) for n, g in plan.grids.items()}
+        fixed, reach = self.begin, {n: np.zeros(g.size, dtype=bool) for n, g in plan.grids.items()}
         sure = reach
         for number, stage in enumerate(plan.forest.stages):
             opened = plan.tiles_of([], number + 1)
             new = {n: own & ~sure[n] for n, own in opened.items()}
             sure, reach = opened, {n: own | reach[n] for n, own in opened.items()}
-            more = self._dearest(number)
-            fixed += prices.stages[number] + more
+            more = self._dearer(number, known=False)
+            fixed += self._stage(number) + more + self._dearer(number, known=True)
             whole = sum(plan.price(n) for n in self.gaps[number])
-            price = prices.stages[number] + self._cost(new) - whole
+            price = self._stage(number) + more + self._cost(new) - whole
             result.append(Step(number, True, stage.first, stage.first, price, fixed + self._cost(reach)))
             for first, last in self._chunks(number, depth, sure):
                 asked = plan.tiles_of(map(int, plan.forest.read_by(first, last)), number + 1)
@@ -129,7 +136,7 @@ class Anytime:
         return result
 
     def _chunks(self, number: int, depth: np.ndarray, sure: dict[str, np.ndarray]) -> list[tuple[int, int]]:
-        """The trees of a stage, cut after whole rounds where a chunk would cost too much."""
+        """The trees of a stage, cut after whole rounds where a chunk would cost too much on a window."""
         from codegen.header.compact import round_robin  # whose package needs the interpreter
 
         plan, stage = self.plan, self.plan.forest.stages[number]
@@ -139,7 +146,7 @@ class Anytime:
         def price(first: int, last: int) -> int:
             asked = plan.tiles_of(map(int, forest.read_by(first, last)), number + 1)
             new = {n: own & ~sure[n] for n, own in asked.items()}
-            return plan.prices.visit * int(depth[first:last].sum()) + self._cost(new)
+            return plan.prices.visit * int(depth[first:last].sum()) + int(plan.tiles_cost(new))
 
         ends = [*range(stage.first + each, stage.last, each), stage.last] if stage.last > stage.first else []
         for end in ends:

@@ -184,9 +184,16 @@ class NativeDecision:
 class NativeStream:
     """A generated header, compiled for this machine to run over a stream with its counters on."""
 
-    def __init__(self, folder: Path, name: str, compiler: str | None = None, flags: Sequence[str] = FLAGS) -> None:
-        """folder: holds `<name>.h` and the runtime header. Raises CompilerError, also if the model cannot stream."""
-        self._library = _load(STREAM_HARNESS, folder, name, compiler, flags)
+    def __init__(
+        self, folder: Path, name: str, compiler: str | None = None, flags: Sequence[str] = FLAGS,
+        keep_samples: bool = False,
+    ) -> None:  # fmt: skip
+        """folder: holds `<name>.h` and the runtime header; keep_samples: compute costly frames when they are asked for.
+
+        Raises CompilerError, also if the model cannot stream.
+        """
+        kept = [f"-D{name.upper()}_KEEP_SAMPLES"] * keep_samples
+        self._library = _load(STREAM_HARNESS, folder, name, compiler, [*flags, *kept])
         sizes = [int(self._library.hyb_host_sizes(i)) for i in range(4)]
         self.classes, self.maps, self.hop, self.frames = sizes
         self.reset()

@@ -187,13 +187,17 @@ class Lazy:
     def enter(self, stage: int) -> None:
         """Compute what the stage needs before its trees: scheduled maps, and its base."""
         plan, base = self.plan, self.plan.forest.stages[stage].base
-        self.cost += plan.prices.stages[stage]
+        self.cost += self.stage_price(stage)
         for item in plan.maps:
             if plan.scheduled.get(item.name) == stage and item.name not in self.given:
                 self.scheduled(item)
         if base is not None and plan.on_demand(base):
             for tile in range(plan.grids[base].size):
                 self.need(base, tile)
+
+    def stage_price(self, stage: int) -> int:
+        """What the stage costs beside nodes and tiles."""
+        return self.plan.prices.stages[stage]
 
     def gap_prices(self, stage: int) -> int:
         """What the maps of a stage cost that a stream need not compute whole; nothing here has gaps."""

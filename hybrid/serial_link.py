@@ -14,7 +14,7 @@ from hybrid.errors import HybridError
 
 SYNC, PROTOCOL = 0xA5, 1
 HEAD = struct.Struct("<BBHIIHHHII")
-FLAG_COUNTERS, FLAG_STREAM = 1, 2
+FLAG_COUNTERS, FLAG_STREAM, FLAG_SAMPLES = 1, 2, 4
 LONGEST = 1030
 """Bytes of the longest frame that a board takes: what gets a board out of a frame that another program left open."""
 REFUSALS = {
@@ -40,6 +40,7 @@ class Hello:
 
     counters: bool
     stream: bool
+    keeps_samples: bool
     block: int
     window: int
     rate: int
@@ -118,7 +119,8 @@ class SerialLink:
             if version != PROTOCOL:
                 raise BoardError(f"the board speaks protocol {version}, not {PROTOCOL}: flash this version's image")
             texts = [text.decode("ascii") for text in payload[HEAD.size :].split(b"\0")[:4]]
-            return Hello(bool(flags & FLAG_COUNTERS), bool(flags & FLAG_STREAM), *numbers, *texts)
+            counters, stream, samples = (bool(flags & flag) for flag in (FLAG_COUNTERS, FLAG_STREAM, FLAG_SAMPLES))
+            return Hello(counters, stream, samples, *numbers, *texts)
         except (struct.error, UnicodeDecodeError, TypeError):
             raise BoardError(f"{self._port} answers, but not as a validation image does: flash it") from None
 

@@ -12,6 +12,7 @@ import numpy as np
 from codegen import interpret
 from codegen.plan import Plan
 from codegen.stream import Stream
+from codegen.streaming import stream_plan
 from hybrid.config import Config
 from hybrid.errors import HybridError
 from hybrid.evaluate import load_model
@@ -52,7 +53,7 @@ def validate(
             answers.append(link.decide(hello, window))
             progress("validating", number + 1, len(pcm))
     compared = ANSWERS + (COUNTERS if hello.counters else ())
-    expected = _of_stream(plan, pcm) if hello.stream else rows(interpret.run(plan, pcm))
+    expected = _of_stream(plan, pcm, hello) if hello.stream else rows(interpret.run(plan, pcm))
     got = {field: np.array([getattr(answer, field) for answer in answers]) for field in compared}
     compare(expected, got, compared, names, "board", "validation", "check the board's compiler and its options")
     return {
@@ -101,12 +102,13 @@ def _check_model(hello: Hello, plan: Plan, folder: Path, port: str) -> None:
         )
 
 
-def _of_stream(plan: Plan, pcm: np.ndarray) -> dict[str, np.ndarray]:
-    """What the interpreter says of windows that are pushed, each into a new stream."""
-    decisions = []
+def _of_stream(plan: Plan, pcm: np.ndarray, hello: Hello) -> dict[str, np.ndarray]:
+    """What the interpreter says of windows that are pushed as a board is sent them, each into a new stream."""
+    how, decisions = stream_plan(plan), []
     for window in pcm:
-        stream = Stream(plan)
-        stream.push(window)
+        stream = Stream(plan, how.keeping_samples if hello.keeps_samples else how)
+        for start in range(0, len(window), hello.block):
+            stream.push(window[start : start + hello.block])
         decisions.append(stream.decide())
     return {name: np.array([getattr(d, name) for d in decisions]) for name in (*ANSWERS, *COUNTERS)}
 

@@ -11,6 +11,8 @@ from feature_extractors.ops.affine import Affine
 from feature_extractors.ops.contrast import Contrast
 from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.frame_energy import FrameEnergy
+from feature_extractors.ops.log_mel import log_mel
+from feature_extractors.ops.place import placement
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import fixed_point
 from feature_extractors.ops.samples import Samples
@@ -127,12 +129,12 @@ def _grow(builder, draw: Draw, maps, features, depth: int, width: int) -> int:
 
 
 def _layer(draw: Draw, graph: Graph, name: str, source: str, kernel: int, stride: int, pad: tuple[int, int]) -> None:
-    """Depthwise and pointwise convolution over time, `<name>_dw` and `<name>`."""
-    channels, wide = graph[source].value.shape[2], int(draw.rng.integers(2, 7))
-    common = {"fold_bands": False}
+    """Depthwise and pointwise convolution over time, `<name>_dw` and `<name>`; bands become channels."""
+    (_, bands, channels), wide = graph[source].value.shape, int(draw.rng.integers(2, 7))
+    channels, common = bands * channels, {"fold_bands": False}
     depthwise = Depthwise(
         weights=draw.weights(kernel, 1, channels), stride=(stride, 1), pad=(*pad, 0, 0), group=draw.one(1, channels),
-        dtype=draw.one("int8", "int16"), **draw.scaling(channels, 4e-3), **common,
+        dtype=draw.one("int8", "int16"), fold_bands=bands > 1, **draw.scaling(channels, 4e-3 if bands == 1 else 3e-4),
     )  # fmt: skip
     pointwise = Conv(
         weights=draw.weights(wide, 1, 1, channels), stride=(1, 1), pad=(0, 0, 0, 0), dtype="uint8",
@@ -154,11 +156,19 @@ def _head(draw: Draw, graph: Graph, name: str, source: str, group: int) -> None:
     graph.add(name, affine, [mean, peak])
 
 
-def deep_graph(draw: Draw) -> Graph:
-    """Frames of samples -> layers with heads at every depth, and the frames' energies: as real models are."""
-    graph, hop = Graph(), draw.one(25, 25, 45)
-    graph.add("pcm", Samples(16000, SAMPLES))
-    channels = int(draw.rng.integers(2, 6))
+def _placed_frames(draw: Draw, graph: Graph) -> str:
+    """Log-mel frames around the sound, of half the window or so, and a few pools of the energies that place them."""
+    hop, placed, step = draw.one(40, 50), int(draw.rng.integers(8, 13)), draw.one(1, 2, 2)
+    loudness, place = placement(SAMPLES, 128, hop, placed, step)
+    graph.add("place", place, [graph.add("loudness", loudness, ["pcm"])])
+    for kind in ("mean", "max"):
+        graph.add(f"{kind}_loudness", Pool(kind, int(draw.rng.integers(1, 4)), 1, 1), ["loudness"])
+    return graph.add("frames", log_mel(16000, 128, hop, draw.one(6, 8), 100, 8000, placed=placed), ["pcm", "place"])
+
+
+def _all_frames(draw: Draw, graph: Graph) -> str:
+    """Convolved frames of the whole window, and their energies."""
+    hop, channels = draw.one(25, 25, 45), int(draw.rng.integers(2, 6))
     frames = Conv(
         weights=draw.weights(channels, 40, 1, 1), stride=(hop, 1), pad=(0, 0, 0, 0), dtype="uint8",
         fold_bands=False, group=draw.one(1, channels), **draw.scaling(channels, 2e-4),
@@ -166,6 +176,14 @@ def deep_graph(draw: Draw) -> Graph:
     below = graph.add("frames", frames, ["pcm"])
     graph.add("energy", FrameEnergy(draw.one(25, 30), hop, hop == 45), ["pcm"])
     graph.add("contrast", Contrast(4), ["energy"])
+    return below
+
+
+def deep_graph(draw: Draw, placed: bool = False) -> Graph:
+    """Frames of samples -> layers with heads at every depth, and the frames' energies: as real models are."""
+    graph = Graph()
+    graph.add("pcm", Samples(16000, SAMPLES))
+    below = _placed_frames(draw, graph) if placed else _all_frames(draw, graph)
     for depth in range(int(draw.rng.integers(2, 4))):
         kernel = draw.one(1, 3, 4, 5)
         pad = draw.one((0, 0), (kernel // 2, kernel // 2), (kernel - 1, 0))
@@ -175,22 +193,38 @@ def deep_graph(draw: Draw) -> Graph:
     return graph
 
 
-def deep_plan(seed: int) -> tuple[Plan, np.ndarray]:
-    """A plan whose stages begin with heads of rising depth, or with none, and windows int16 (n, SAMPLES)."""
+def deep_plan(seed: int, placed: bool = False) -> tuple[Plan, np.ndarray]:
+    """A plan whose stages begin with heads of rising depth, or with none, and windows int16 (n, SAMPLES).
+
+    placed: the frames are those around the sound, and a first stage may ask for their energies alone.
+    """
     draw = Draw(seed)
-    graph, pcm = deep_graph(draw), draw.pcm(16)
+    graph, pcm = deep_graph(draw, placed), draw.pcm(16)
     heads = [m.name for m in graph if m.op.name == "affine"]
     share = {"energy": 0.5, "pcm": 0.0}
+    gate = placed and draw.one(True, False)
     read = [*heads, *(m.name for m in graph if draw.rng.random() < share.get(m.name, 0.15))]
     features = sorted({Feature(n, tuple(int(i) for i in at)) for n in read for at in np.ndindex(graph[n].value.shape)})
     maps = interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), sorted(set(read)))
+    if gate:
+        loud = [Feature(f"{kind}_loudness", (0, 0, 0)) for kind in ("mean", "max")]
+        features = sorted({*features, *loud})
+        maps |= interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), [f.map for f in loud])
     builder = ForestBuilder(3, features, 1 / 1024)
+    if gate:
+        for cls, feature in enumerate(loud):
+            node, values = builder.node(), maps[feature.map][:, 0, 0, 0]
+            leaves = builder.leaf(draw.rng.normal()), builder.leaf(draw.rng.normal())
+            builder.set_node(node, features.index(feature), int(np.median(values)), *leaves)
+            builder.tree(node, cls)
+        builder.stage()
     for head in heads:
         for tree in range(int(draw.rng.integers(1, 4))):
             builder.tree(_grow(builder, draw, maps, features, int(draw.rng.integers(1, 4)), 1), tree % 3)
         builder.stage(draw.one(head, head, None), 1)
     plan = Plan("deep", ("a", "b", "c"), graph, builder.finish(draw.rng.normal(size=3)))
-    margins = [*np.quantile(interpret.run(plan, pcm).margin, np.linspace(0.7, 0.4, len(heads) - 1)).astype(int), 0]
+    left = np.linspace(0.7, 0.4, len(heads) + gate - 1)
+    margins = [*np.quantile(interpret.run(plan, pcm).margin, left).astype(int), 0]
     return Plan(plan.name, plan.labels, graph, plan.forest.with_margins(margins)), pcm
 
 

@@ -57,11 +57,13 @@ class Cost:
 
 def stream_cost(
     plan: Plan, folder: Path, scratch: Path, core: Core, compiler: str, pcm: np.ndarray, hop: int, told: Decisions,
-    count: int,
+    count: int, keep_samples: bool = False,
 ) -> Cost:  # fmt: skip
-    """Push a stream, int16 (n,), and take its first `count` decisions on the core. Raises TargetError if it decides
-    otherwise than this machine did (`told`)."""
-    image = build(plan.name, folder, scratch, core, compiler, HARNESS, [f"{plan.name.upper()}_STREAM"])
+    """Push a stream, int16 (n,), and take its first `count` decisions on the core. keep_samples: frames that cost much
+    are computed when a decision asks for them. Raises TargetError if it decides otherwise than this machine did
+    (`told`)."""
+    defines = [f"{plan.name.upper()}_{d}" for d in ("STREAM", *(["KEEP_SAMPLES"] * keep_samples))]
+    image = build(plan.name, folder, scratch, core, compiler, HARNESS, defines)
     emulator, spent = Emulator(image, core), np.zeros((min(count, len(told.label)), 2), np.int64)
     window = plan.source.value.shape[0]
     emulator.call("hyb_bench_begin")
@@ -109,7 +111,7 @@ def window_cost(
 
 def first_sample(how: StreamPlan, pushed: int) -> int:
     """Where the last whole window begins after so many samples."""
-    return ((pushed - how.frame) // how.hop + 1 - how.frames) * how.hop
+    return ((pushed - how.frame) // how.hop + 1 - how.window) * how.hop
 
 
 def _rate(plan: Plan) -> int:

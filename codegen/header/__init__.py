@@ -14,6 +14,7 @@ from codegen.header.interface import HEADER, RUNTIME_API, head, interface
 from codegen.header.maps import axis_range, map_functions
 from codegen.header.stages import stage_maps
 from codegen.header.stats import stats_functions
+from codegen.header.stream import frame_function
 from codegen.header.writing import Writing, c_string
 from codegen.plan import Plan
 from codegen.streaming import StreamPlan
@@ -38,6 +39,9 @@ def _implementation(w: Writing) -> None:
     out.line()
     with out.block(f"const char *const {w.p}_labels[{w.P}_CLASSES] =", "};"):
         out.lines([f"{c_string(label)}," for label in plan.labels])
+    if w.stream:
+        with w.streaming():
+            frame_function(w, w.stream)
     for item in plan.maps:
         map_functions(w, item)
     stage_maps(w)

@@ -118,13 +118,14 @@ def interface(w: Writing) -> None:
 def _init_name(w: Writing) -> list[str]:
     """Another name of `init` for every setting that changes the context: files that differ in one do not link."""
     lines = ["/* The context depends on these settings: a program whose files differ in one does not link. */"]
-    for own in (f"{w.P}_STREAM", f"{w.P}_EAGER", ""):
+    streams = [[f"{w.P}_KEEP_SAMPLES"], [f"{w.P}_STREAM"]] if w.stream else []
+    for own in (*streams, [f"{w.P}_EAGER"], []):
         for counts in itertools.product(("HYB_TRACE", ""), ("HYB_STATS", "")):
-            chosen = [name for name in (own, *counts) if name]
+            chosen = [*own, *(name for name in counts if name)]
             if f"{w.P}_EAGER" in chosen and "HYB_STATS" in chosen:
                 continue  # refused above
             tests = " && ".join(f"defined({name})" for name in chosen)
-            name = "".join(f"_{part.rpartition('_')[2].lower()}" for part in chosen)
+            name = "".join(f"_{part.removeprefix(f'{w.P}_').removeprefix('HYB_').lower()}" for part in chosen)
             lines += [f"#elif {tests}", f"#define {w.p}_init {w.p}_init{name}"] if tests else ["#endif"]
     return [lines[0], lines[1].replace("#elif", "#if"), *lines[2:]]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from codegen.cwriter import C_TYPES
+from codegen.header.stream import row_functions
 from codegen.header.writing import Writing
 from feature_extractors.graph import FeatureMap
 from feature_extractors.tiles import TIME, All, AxisRule, Grid, Regions, Shape
@@ -23,7 +24,7 @@ def map_functions(w: Writing, item: FeatureMap) -> None:
         with w.streaming():
             frame_functions(w, item, name)
             w.out.line("#else")
-            _accessor(w, item, name, "")
+            _accessor(w, item, name)
             _functions(w, item, name)
         return
     _functions(w, item, name)
@@ -39,22 +40,19 @@ def _functions(w: Writing, item: FeatureMap, name: str) -> None:
 
 
 def frame_functions(w: Writing, item: FeatureMap, name: str) -> None:
-    """Of a map that reads the samples, where the model streams: `compute` of a new row; nobody needs to ask for it."""
+    """Of a map that reads the samples, where the model streams: `compute` of a row, and what asks for rows."""
     assert w.stream is not None
     _, bands, channels = item.value.shape
-    row = bands * channels
-    new = f"ctx->memory.{item.name}_map.x + ctx->rows * {row}"
-    _compute(w, item, name, new, [], (1, bands, channels), source="ctx->frame")
-    _accessor(w, item, name, f" + (ctx->rows - {w.stream.frames}) * {row}")
-    if w.plan.on_demand(item.name):
-        head = f"static inline void {name}_need({w.p}_context *ctx, int32_t tile)"
-        w.out.line(f"{head} {{ (void)ctx, (void)tile; }}")
+    row = f"ctx->memory.{item.name}_map.x + row * {bands * channels}"
+    source = f"{w.p}_frame_of(ctx, row)"
+    _compute(w, w.stream.row_map(item.name), name, row, [], (1, bands, channels), source, ", int32_t row")
+    row_functions(w, w.stream, item, name)
 
 
-def _accessor(w: Writing, item: FeatureMap, name: str, offset: str) -> None:
-    """The function that tells where the window's elements of a map lie that reads the samples."""
+def _accessor(w: Writing, item: FeatureMap, name: str) -> None:
+    """The function that tells where the elements of a map lie that reads the samples, where windows are decided."""
     head = f"static inline {C_TYPES[item.value.dtype]} *{name}_at({w.p}_context *ctx)"
-    w.out.line(f"{head} {{ return ctx->memory.{item.name}_map.x{offset}; }}")
+    w.out.line(f"{head} {{ return ctx->memory.{item.name}_map.x; }}")
 
 
 def box_axes(w: Writing, item: FeatureMap) -> list[int]:
@@ -77,13 +75,14 @@ def _compute(
     axes: Sequence[str],
     shape: Shape,
     source: str | None = None,
+    more: str = "",
 ) -> None:
-    """The function that computes a box: ranges of `axes` are arguments, the others go over all of `shape`."""
+    """The function that computes a box: ranges of `axes`, and `more`, are arguments; others go over all of `shape`."""
     out, sources = w.out, w.sources(item)
     calls = w.emitter(item).call(item, sources, name)
     used = " ".join(calls)
     names = "".join(f", int32_t {a}{e}" for a in axes for e in (0, 1))
-    with out.block(f"HYB_SHARED void {name}_compute({w.p}_context *ctx{names})"):
+    with out.block(f"HYB_SHARED void {name}_compute({w.p}_context *ctx{names}{more})"):
         out.line(f"{C_TYPES[item.value.dtype]} *out = {target};")
         for i, below in enumerate(sources):
             out.line(f"const {C_TYPES[below.value.dtype]} *in{i} = {source or w.buffer(below.name)};")

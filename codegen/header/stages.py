@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen.header.maps import AXES, compute_whole, need_inputs
-from codegen.header.stream import gap_functions
+from codegen.header.stream import gap_functions, moved_name, origin_move
 from codegen.header.writing import Writing
 from codegen.streaming import StreamPlan
 from feature_extractors.graph import FeatureMap
+from feature_extractors.tiles import TIME
 
 
 def stage_maps(w: Writing) -> None:
@@ -24,7 +25,7 @@ def stage_maps(w: Writing) -> None:
         out.comment(f"---- stage {number} computes {', '.join(m.name for m in chosen) or 'nothing beforehand'} ----")
         _eager(w, number, done)
         with out.block(f"static void {w.p}_maps{number}({w.p}_context *ctx)"):
-            if w.stream and any(w.reads_frames(m.name) or w.has_gap(m.name) for m in chosen):
+            if w.stream and (w.stream.origins(number) or any(w.reads_frames(m.name) for m in chosen)):
                 with w.streaming():
                     _stream_maps(w, w.stream, number, chosen)
                     out.line("#else")
@@ -51,18 +52,34 @@ def _window_maps(w: Writing, number: int, chosen: Sequence[FeatureMap]) -> None:
 
 
 def _stream_maps(w: Writing, how: StreamPlan, number: int, chosen: Sequence[FeatureMap]) -> None:
-    """The same over a stream: frames are there, and of some maps all but a gap."""
-    out, plan = w.out, w.plan
+    """The same over a stream: rows of frames, if they are not there, and of some maps all but a gap."""
+    out, plan, origins = w.out, w.plan, how.origins(number)
     whole = [m for m in chosen if m.name not in how.gaps and m.name not in how.readers]
-    if any(m.name in how.gaps for m in chosen):
-        moved = f"hyb_stage_moved(&ctx->moved[{number}], {how.step(number)}, {how.frames})"
-        out.line(f"const int32_t frames = {moved};")
-    out.line(f"ctx->cost += {plan.prices.stages[number] + sum(plan.price(m.name) for m in whole)}u;")
+    if origins:
+        out.line(f"const int32_t passed = ctx->moved[{number}];")
+        out.line(f"ctx->moved[{number}] = 0;")
+    out.line(f"ctx->cost += {how.stage_price(number) + sum(plan.price(m.name) for m in whole)}u;")
+    moved: set[str | None] = set()
+
+    def move(origin: str | None) -> None:
+        if origin not in moved:
+            moved.add(origin)
+            origin_move(w, how, number, origin)
+
     for item in chosen:
         if item.name in how.gaps:
-            out.line(f"{w.p}_{item.name}_renew(ctx, frames);")
-        elif item.name not in how.readers:
+            origin = how.origin(item.name)
+            move(origin)
+            steps = how.step(number, origin)
+            name = moved_name(origin)
+            held = name if steps == 1 else f"hyb_steps({name}, {steps}) < 0 ? -1 : {name}"
+            out.line(f"{w.p}_{item.name}_renew(ctx, {held});")
+        elif item.name in how.readers:
+            out.line(f"{w.p}_{item.name}_rows(ctx, 0, {item.value.shape[TIME]});")
+        else:
             _whole(w, item)
+        if item.name in origins:
+            move(item.name)
 
 
 def _whole(w: Writing, item: FeatureMap) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from codegen.anytime import Anytime, Step
+from codegen.anytime import Anytime
 from codegen.header.forest import first_node, leave, open_stage
 from codegen.header.writing import Writing
 
@@ -28,11 +28,30 @@ def within_interface(w: Writing, how: Anytime, arguments: str) -> None:
                 f" * class, {w.plan.forest.prior}, with stage -1 and margin 0; that takes at most {w.P}_WITHIN_MIN. */",
                 *([f'#error "{w.p}: decisions cost too much to be held to a budget: use a smaller trunk or window"']
                   if 2 * how.most >= 2**32 else []),
-                f"#define {w.P}_WITHIN_MIN {how.answer}",
-                f"#define {w.P}_WITHIN_MAX {how.most}",
+            ]
+        )
+        if how.stream is None:
+            _limits(w, how)
+        else:
+            with w.keeping():
+                _limits(w, _keeping(how))
+                w.out.line("#else")
+                _limits(w, how)
+        w.out.lines(
+            [
                 f"{w.p}_result {w.p}_decide_within({w.p}_context *ctx, {arguments}uint32_t budget);",
             ]
         )
+
+
+def _keeping(how: Anytime) -> Anytime:
+    """The steps of a stream whose samples are kept: the same but for what they cost."""
+    assert how.stream is not None
+    return Anytime(how.plan, how.stream.keeping_samples)
+
+
+def _limits(w: Writing, how: Anytime) -> None:
+    w.out.lines([f"#define {w.P}_WITHIN_MIN {how.answer}", f"#define {w.P}_WITHIN_MAX {how.most}"])
 
 
 def window_within(w: Writing) -> None:
@@ -41,7 +60,7 @@ def window_within(w: Writing) -> None:
     with _asked_for(w):
         _run(w, how)
         with out.block(f"{w.p}_result {w.p}_decide_within({w.p}_context *ctx, const int16_t *pcm, uint32_t budget)"):
-            with out.block(f"if ({_misses(how, how.steps[0], f'{how.start}u', 'budget', '')})"):
+            with out.block(f"if ({_misses(w, how, 0, f'{how.start}u', '')})"):
                 out.line("ctx->pcm = pcm;")
                 out.line(f"ctx->cost = {how.answer}u;")
                 out.line("HYB_ON_BEGIN(ctx);")
@@ -56,6 +75,10 @@ def stream_within(w: Writing) -> None:
     assert w.stream is not None
     out, how = w.out, Anytime(w.plan, w.stream)
     with _asked_for(w):
+        with w.keeping():
+            _tables(w, _keeping(how))
+            out.line("#else")
+            _tables(w, how)
         _run(w, how)
         with out.block(f"{w.p}_result {w.p}_decide_within({w.p}_context *ctx, uint32_t budget)"):
             out.line(f"{w.p}_result result = {{-1, -1, 0, 0}};")
@@ -64,11 +87,11 @@ def stream_within(w: Writing) -> None:
             out.line(f"if (!{w.p}_ready(ctx)) return result;")
             out.line("HYB_ON_SPEND(ctx);")
             out.line(f"{w.p}_move(ctx);")
-            with out.block(f"if ({_misses(how, how.steps[0], f'{how.start}u', 'budget', _gaps(w, how, 0))})"):
-                out.line(f"ctx->cost += {how.answer}u;")
+            with out.block(f"if ({_misses(w, how, 0, f'{w.P}_WITHIN_START', _gaps(w, how, 0))})"):
+                out.line(f"ctx->cost += {w.P}_WITHIN_MIN;")
                 out.line(f"result = {w.p}_prior(ctx);")
             with out.block("else"):
-                out.line(f"ctx->cost += {how.start}u;")
+                out.line(f"ctx->cost += {w.P}_WITHIN_START;")
                 out.line(f"result = {w.p}_run_within(ctx, before, budget);")
             out.line("ctx->cost = 0;")
             out.line("HYB_ON_DECIDED(ctx);")
@@ -93,7 +116,7 @@ def _run(w: Writing, how: Anytime) -> None:
             if number:
                 label = "done" if step.opens else "spent"
                 gaps = _gaps(w, how, step.stage) if step.opens else ""
-                out.line(f"if ({_misses(how, step, 'ctx->cost - before', 'budget', gaps)}) goto {label};")
+                out.line(f"if ({_misses(w, how, number, 'ctx->cost - before', gaps)}) goto {label};")
                 ended.add(label)
             if step.opens:
                 out.line(f"result.stage = {step.stage};")
@@ -117,9 +140,20 @@ def _run(w: Writing, how: Anytime) -> None:
         out.line("return result;")
 
 
-def _misses(how: Anytime, step: Step, spent: str, budget: str, gaps: str) -> str:
-    """C condition: the step has no room."""
-    return f"{spent} + {step.price}u{gaps} > {budget} && {budget} < {step.total + how.overhead}u"
+def _tables(w: Writing, how: Anytime) -> None:
+    """What is spent before the first step, and of each step the most that it costs and what is spent by its end."""
+    w.out.line(f"#define {w.P}_WITHIN_START {how.start}u")
+    with w.out.block(f"static const uint32_t {w.p}_steps[{len(how.steps)}][2] =", "};"):
+        w.out.lines(f"{{{step.price}u, {step.total + how.overhead}u}}," for step in how.steps)
+
+
+def _misses(w: Writing, how: Anytime, number: int, spent: str, gaps: str) -> str:
+    """C condition: a step has no room in the budget. Over a stream a table tells its price and bound."""
+    step = how.steps[number]
+    price, total = f"{step.price}u", f"{step.total + how.overhead}u"
+    if how.stream is not None:
+        price, total = (f"{w.p}_steps[{number}][{i}]" for i in (0, 1))
+    return f"{spent} + {price}{gaps} > budget && budget < {total}"
 
 
 def _gaps(w: Writing, how: Anytime, stage: int) -> str:
@@ -135,12 +169,16 @@ def _gap_functions(w: Writing, how: Anytime) -> None:
             continue
         with w.out.block(f"HYB_SHARED uint32_t {w.p}_gaps{number}(const {w.p}_context *ctx)"):
             w.out.line("uint32_t cost = 0;")
-            w.out.line(f"int32_t since = ctx->moved[{number}];")
-            moved = f"hyb_stage_moved(&since, {how.stream.step(number)}, {how.stream.frames})"
-            w.out.line(f"const int32_t frames = {moved};")
-            for name in names:
-                gap, (base, slope) = how.stream.gaps[name], how.stream.gap_prices[name]
-                moved = "frames" if gap.frames == 1 else f"(frames < 0 ? frames : frames / {gap.frames})"
-                size = gap.last - gap.first
-                w.out.line(f"cost += hyb_gap_price({moved}, {size}, {base}u, {slope}u, {w.plan.price(name)}u);")
+            w.out.line("int32_t frames;")
+            origins = sorted({how.stream.origin(name) for name in names}, key=lambda name: name or "")
+            for origin in origins:
+                further = "0" if origin is None else f"{w.buffer(origin)}[0] - ctx->{origin}_at[{number}]"
+                w.out.line(f"frames = hyb_moved(ctx->moved[{number}], {further}, {how.stream.frames});")
+                step = how.stream.step(number, origin)
+                w.out.lines([f"if (hyb_steps(frames, {step}) < 0) frames = -1;"] if step > 1 else [])
+                for name in (n for n in names if how.stream.origin(n) == origin):
+                    gap, (base, slope) = how.stream.gaps[name], how.stream.gap_prices[name]
+                    moved = "frames" if gap.frames == 1 else f"(frames < 0 ? frames : frames / {gap.frames})"
+                    size = gap.last - gap.first
+                    w.out.line(f"cost += hyb_gap_price({moved}, {size}, {base}u, {slope}u, {w.plan.price(name)}u);")
             w.out.line("return cost;")

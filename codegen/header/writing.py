@@ -40,7 +40,7 @@ class Writing:
 
     def stream_layout(self, how: StreamPlan) -> memory.Layout:
         """Where they lie in the context of a model that streams."""
-        fixed = {*self.plan.scheduled, *how.readers}
+        fixed = {*self.plan.scheduled, *how.at_push}
         return memory.place(memory.blocks(self.plan.maps, how.steps, fixed, self._scratch, how.always))
 
     @cached_property
@@ -48,7 +48,7 @@ class Writing:
         return {m.name: self.emitter(m).scratch_bytes(m, self.sources(m)) for m in self.plan.maps}
 
     def reads_frames(self, name: str) -> bool:
-        """Whether a map is computed at push where the model streams."""
+        """Whether a map is computed row by row where the model streams."""
         return self.stream is not None and name in self.stream.readers
 
     def has_gap(self, name: str) -> bool:
@@ -59,6 +59,13 @@ class Writing:
     def streaming(self) -> Iterator[None]:
         """Lines that only a build that streams has; `#else` may follow inside."""
         self.out.line(f"#ifdef {self.P}_STREAM")
+        yield
+        self.out.line("#endif")
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Of these, lines that only a build that keeps the samples has; `#else` may follow inside."""
+        self.out.line(f"#ifdef {self.P}_KEEP_SAMPLES")
         yield
         self.out.line("#endif")
 

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codegen.prices.table import Table
+from feature_extractors.graph import FeatureMap
 from feature_extractors.ops.base import parts
 from feature_extractors.ops.log_mel import LogMel
-from feature_extractors.tiles import whole
+from feature_extractors.tiles import Box, whole
 from tree_backends.forest import VECTOR, Forest
 
 if TYPE_CHECKING:
@@ -113,7 +114,11 @@ def tile_work(plan: Plan, name: str, tile: int) -> Work:
 def kernel_work(plan: Plan, name: str, tile: int | None) -> Work:
     """What a map's kernel does for one of the plan's tiles, or (None) for the whole map."""
     item = plan.graph[name]
-    box = whole(item.value.shape) if tile is None else plan.grids[name].box(tile)
+    return box_work(plan, item, whole(item.value.shape) if tile is None else plan.grids[name].box(tile))
+
+
+def box_work(plan: Plan, item: FeatureMap, box: Box) -> Work:
+    """What the kernel of a map does for a box."""
     work = item.op.work([plan.graph[i].value for i in item.inputs], box)
     return shared_spectra(work) if _frame_lengths(plan) > 1 else work
 

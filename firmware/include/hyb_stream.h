@@ -1,4 +1,4 @@
-/* Streaming: frames of samples, and what is kept when the window moves on.
+/* Streaming: frames of samples, or a ring of them, and what is kept when the window moves on.
  * Equals codegen/stream.py. Needs no more than memcpy and memmove. */
 #ifndef HYB_STREAM_H
 #define HYB_STREAM_H
@@ -19,16 +19,31 @@ static inline void hyb_next_frame(int16_t *frame, int32_t *filled, int32_t size,
   *filled = size - hop;
 }
 
+/* A ring that keeps a window's samples, `size` of them, and behind its end the first `mirrored` once more: so every
+ * frame lies in one piece. at: where the next sample goes, not at the end. Takes `samples` up to a border, of which
+ * there are two, the mirror's end and the ring's; returns how many. */
+static inline size_t hyb_keep(int16_t *ring, int32_t size, int32_t mirrored, int32_t at, const int16_t *pcm,
+                              size_t samples) {
+  const size_t room = (size_t)((at < mirrored ? mirrored : size) - at), count = samples < room ? samples : room;
+  memcpy(ring + at, pcm, count * sizeof *pcm);
+  if (at < mirrored) memcpy(ring + size + at, pcm, count * sizeof *pcm);
+  return count;
+}
+
 /* cost + price, or cost where that would pass `limit`. */
 static inline uint32_t hyb_spend(uint32_t cost, uint32_t price, uint32_t limit) {
   return cost <= limit - price ? cost + price : cost;
 }
 
-/* Frames since a stage last ran, which it does now, if its gaps hold after such a move; else -1. */
-static inline int32_t hyb_stage_moved(int32_t *since, int32_t step, int32_t frames) {
-  const int32_t moved = *since;
-  *since = 0;
-  return moved < frames && moved % step == 0 ? moved : -1;
+/* Frames by which an origin has moved since a stage last ran, which was `passed` frames ago; -1 if nothing of that
+ * holds. further: by how much it lies further behind the window's beginning than then. */
+static inline int32_t hyb_moved(int32_t passed, int32_t further, int32_t frames) {
+  return passed < frames ? hyb_max(passed + further, -1) : -1;
+}
+
+/* The same in steps of `step` frames; -1 where it is no multiple of them. */
+static inline int32_t hyb_steps(int32_t moved, int32_t step) {
+  return moved >= 0 && moved % step == 0 ? moved / step : -1;
 }
 
 /* Positions [first, last) of a map, the gap, that need not be computed. */

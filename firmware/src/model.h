@@ -1,7 +1,8 @@
 /* The generated model under fixed names, so that the programs here know no model.
  *
  * The build defines MODEL (prefix of functions, such as kws), MODEL_UPPER (prefix of macros, KWS), MODEL_HEADER
- * ("kws.h", quotes included) and, where the header can stream, MODEL_STREAM together with KWS_STREAM. */
+ * ("kws.h", quotes included) and, where the header can stream, MODEL_STREAM together with KWS_STREAM, and perhaps
+ * MODEL_KEEP_SAMPLES together with KWS_KEEP_SAMPLES. */
 #ifndef MODEL_H
 #define MODEL_H
 #include MODEL_HEADER

@@ -9,7 +9,7 @@
 #include "frames.h"
 #include "model.h"
 
-enum { PROTOCOL = 1, HAS_COUNTERS = 1, STREAMS = 2 };
+enum { PROTOCOL = 1, HAS_COUNTERS = 1, STREAMS = 2, KEEPS_SAMPLES = 4 };
 enum { ERROR_CRC = 1, ERROR_LENGTH = 2, ERROR_TYPE = 3, ERROR_NOT_READY = 4 };
 
 #ifdef HYB_TRACE
@@ -17,7 +17,9 @@ enum { COUNTERS = HAS_COUNTERS, COUNTED = 4 + 8 * MODEL_MAPS };
 #else
 enum { COUNTERS = 0, COUNTED = 0 };
 #endif
-#ifdef MODEL_STREAM
+#if defined(MODEL_STREAM) && defined(MODEL_KEEP_SAMPLES)
+enum { STREAMING = STREAMS | KEEPS_SAMPLES };
+#elif defined(MODEL_STREAM)
 enum { STREAMING = STREAMS };
 #else
 enum { STREAMING = 0 };

@@ -17,6 +17,9 @@
 #if defined(CHAIN_STREAM) && defined(CHAIN_EAGER)
 #error "CHAIN_STREAM decides on a stream, CHAIN_EAGER on windows: define one of them"
 #endif
+#if defined(CHAIN_KEEP_SAMPLES) && !defined(CHAIN_STREAM)
+#error "CHAIN_KEEP_SAMPLES is a way to stream: define CHAIN_STREAM, too"
+#endif
 #if defined(HYB_STATS) && defined(CHAIN_EAGER)
 #error "HYB_STATS counts what is computed on demand, CHAIN_EAGER computes everything: define one"
 #endif
@@ -46,6 +49,23 @@ typedef struct {
 /* Owned by the caller. The scores are those of the last decision. */
 typedef struct {
 #ifdef CHAIN_STREAM
+#ifdef CHAIN_KEEP_SAMPLES
+  /* Maps and scratch.
+   * What is alive in no common step shares bytes. Steps: 0 push, 1 trees of stage 0, 2 trees of stage 1.
+   */
+  union {
+    uint64_t all[11];
+    /* bytes 72 .. 79, steps 0 .. 2 */
+    struct { uint8_t before[72]; int16_t x[4]; } avg_map;
+    /* bytes 0 .. 71, steps 1 .. 2 */
+    struct { HYB_SCRATCH(72) x; } avg_scratch;
+    /* bytes 80 .. 83, steps 1 .. 1 */
+    struct { uint8_t before[80]; int16_t x[2]; } top_map;
+  } memory;
+  int16_t samples[20]; /* a ring of 20, and its beginning once more */
+  int32_t slot; /* where in the ring the frame to come is, counted in frames */
+  uint32_t avg_rows[1]; /* a bit for every row that is there */
+#else
   /* Maps and scratch.
    * What is alive in no common step shares bytes. Steps: 0 push, 1 trees of stage 0, 2 trees of stage 1.
    */
@@ -59,8 +79,9 @@ typedef struct {
     struct { int16_t x[2]; } top_map;
   } memory;
   int16_t frame[4]; /* samples of the frame to come */
-  int32_t filled; /* how many there are, negative for as many to be dropped */
-  int32_t rows;   /* frames in memory, the last ones are the window */
+#endif
+  int32_t filled; /* how many samples of the frame to come are there, negative for as many to be dropped */
+  int32_t rows;   /* rows in memory, the last ones are the window */
   int32_t fresh;  /* frames pushed since the decision before */
   int32_t moved[2]; /* frames pushed since each stage last ran */
 #else
@@ -112,7 +133,15 @@ typedef struct {
 
 extern const char *const chain_labels[CHAIN_CLASSES];
 /* The context depends on these settings: a program whose files differ in one does not link. */
-#if defined(CHAIN_STREAM) && defined(HYB_TRACE) && defined(HYB_STATS)
+#if defined(CHAIN_KEEP_SAMPLES) && defined(HYB_TRACE) && defined(HYB_STATS)
+#define chain_init chain_init_keep_samples_trace_stats
+#elif defined(CHAIN_KEEP_SAMPLES) && defined(HYB_TRACE)
+#define chain_init chain_init_keep_samples_trace
+#elif defined(CHAIN_KEEP_SAMPLES) && defined(HYB_STATS)
+#define chain_init chain_init_keep_samples_stats
+#elif defined(CHAIN_KEEP_SAMPLES)
+#define chain_init chain_init_keep_samples
+#elif defined(CHAIN_STREAM) && defined(HYB_TRACE) && defined(HYB_STATS)
 #define chain_init chain_init_stream_trace_stats
 #elif defined(CHAIN_STREAM) && defined(HYB_TRACE)
 #define chain_init chain_init_stream_trace
@@ -189,6 +218,18 @@ const char *const chain_labels[CHAIN_CLASSES] = {
   "a",
   "b",
 };
+#ifdef CHAIN_STREAM
+
+static inline const int16_t *chain_frame_of(const chain_context *ctx, int32_t row) {
+#ifdef CHAIN_KEEP_SAMPLES
+  const int32_t slot = ctx->slot + row - ctx->rows;
+  return ctx->samples + (slot < 0 ? slot + 5 : slot) * 4;
+#else
+  (void)row;
+  return ctx->frame;
+#endif
+}
+#endif
 
 /* ---- avg: conv ---- */
 HYB_ALIGNED
@@ -209,9 +250,9 @@ static const hyb_layer chain_avg_layer = {
   16, 1, 1, 1, 1, 4, 1, 4, 1, 0, 0, 4, 4, 0
 };
 #ifdef CHAIN_STREAM
-HYB_SHARED void chain_avg_compute(chain_context *ctx) {
-  int16_t *out = ctx->memory.avg_map.x + ctx->rows * 1;
-  const int16_t *in0 = ctx->frame;
+HYB_SHARED void chain_avg_compute(chain_context *ctx, int32_t row) {
+  int16_t *out = ctx->memory.avg_map.x + row * 1;
+  const int16_t *in0 = chain_frame_of(ctx, row);
   void *scratch = &ctx->memory.avg_scratch.x;
   const int32_t t0 = 0, t1 = 1;
   const int32_t b0 = 0, b1 = 1;
@@ -219,8 +260,33 @@ HYB_SHARED void chain_avg_compute(chain_context *ctx) {
   const hyb_box box = {t0, t1, b0, b1, c0, c1};
   hyb_conv_s16_s16(&chain_avg_layer, in0, &box, scratch, out);
 }
-static inline int16_t *chain_avg_at(chain_context *ctx) { return ctx->memory.avg_map.x + (ctx->rows - 4) * 1; }
-static inline void chain_avg_need(chain_context *ctx, int32_t tile) { (void)ctx, (void)tile; }
+static inline int16_t *chain_avg_at(chain_context *ctx)
+{ return ctx->memory.avg_map.x + (ctx->rows - 4) * 1; }
+#ifdef CHAIN_KEEP_SAMPLES
+HYB_SHARED void chain_avg_row(chain_context *ctx, int32_t row) {
+  HYB_ON_COMPUTE(ctx, 0, 0);
+  hyb_memo_set(ctx->avg_rows, row);
+  ctx->cost += 405u;
+  chain_avg_compute(ctx, row);
+}
+HYB_SHARED void chain_avg_rows(chain_context *ctx, int32_t first, int32_t last) {
+  ctx->cost += (uint32_t)(last - first) * 14u;
+  for (int32_t row = ctx->rows - 4 + first, end = row + last - first; row < end; row++)
+    if (!hyb_memo(ctx->avg_rows, row)) chain_avg_row(ctx, row);
+}
+static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
+  if (hyb_memo(ctx->memo.avg_map, tile)) return;
+  hyb_memo_set(ctx->memo.avg_map, tile);
+  chain_avg_rows(ctx, tile, tile + 1);
+}
+#else
+HYB_SHARED void chain_avg_rows(chain_context *ctx, int32_t first, int32_t last) {
+  (void)ctx, (void)first, (void)last;
+}
+static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
+  (void)ctx, (void)tile;
+}
+#endif
 #else
 static inline int16_t *chain_avg_at(chain_context *ctx) { return ctx->memory.avg_map.x; }
 HYB_SHARED void chain_avg_compute(chain_context *ctx, int32_t t0, int32_t t1) {
@@ -423,23 +489,49 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
   if (ctx->rows == 4) {
     memmove(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 1, 6);
     ctx->rows = 3;
+#ifdef CHAIN_KEEP_SAMPLES
+    hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 1);
+    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964695u);
+#else
+    ctx->cost = hyb_spend(ctx->cost, 131u, 4294966371u);
+#endif
   }
+#ifdef CHAIN_KEEP_SAMPLES
+  ctx->cost = hyb_spend(ctx->cost, 126u, 4294964695u);
+  ctx->slot = ctx->slot == 4 ? 0 : ctx->slot + 1;
+  ctx->filled = 0;
+#else
   HYB_ON_COMPUTE(ctx, 0, 0);
   chain_avg_compute(ctx);
   ctx->cost = hyb_spend(ctx->cost, 413u, 4294966474u);
   ctx->rows++;
   ctx->fresh = hyb_min(ctx->fresh + 1, 4);
 }
+static size_t chain_take(chain_context *ctx, const int16_t *pcm, size_t n) {
+#ifdef CHAIN_KEEP_SAMPLES
+  const size_t room = (size_t)(ctx->filled < 0 ? -ctx->filled : 4 - ctx->filled);
+  size_t taken = n < room ? n : room;
+  uint32_t times = 1;
+  if (ctx->filled >= 0) {
+    int32_t at = ctx->slot * 4 + ctx->filled;
+    if (at >= 20) at -= 20;
+    taken = hyb_keep(ctx->samples, 20, 0, at, pcm, taken);
+  }
+  ctx->filled += (int32_t)taken;
+  ctx->cost = hyb_spend(ctx->cost, times * (126u + ((uint32_t)taken * 435u >> 8)), 4294964695u);
+#else
+  const size_t taken = hyb_take(ctx->frame, &ctx->filled, 4, pcm, n);
+  ctx->cost = hyb_spend(ctx->cost, 126u + ((uint32_t)taken * 435u >> 8), 4294966371u);
+#endif
+  return taken;
+}
 void chain_push(chain_context *ctx, const int16_t *pcm, size_t n) {
   if (pcm == NULL) return;
   while (n > 0) {
-    const size_t taken = hyb_take(ctx->frame, &ctx->filled, 4, pcm, n);
+    const size_t taken = chain_take(ctx, pcm, n);
     pcm += taken;
     n -= taken;
-    if (ctx->filled == 4) {
-      chain_frame(ctx);
-      hyb_next_frame(ctx->frame, &ctx->filled, 4, 4);
-    }
+    if (ctx->filled == 4) chain_frame(ctx);
   }
 }
 int32_t chain_ready(const chain_context *ctx) { return ctx->rows >= 4; }
@@ -448,6 +540,7 @@ static void chain_move(chain_context *ctx) {
   ctx->fresh = 0;
   for (int32_t s = 0; s < CHAIN_STAGES; s++)
     ctx->moved[s] = hyb_min(ctx->moved[s] + frames, 4);
+  memset(ctx->memo.avg_map, 0, sizeof ctx->memo.avg_map);
   memset(ctx->memo.top_map, 0, sizeof ctx->memo.top_map);
 }
 chain_result chain_decide(chain_context *ctx) {
@@ -463,6 +556,23 @@ chain_result chain_decide(chain_context *ctx) {
   return result;
 }
 #ifdef CHAIN_WITHIN
+#ifdef CHAIN_KEEP_SAMPLES
+#define CHAIN_WITHIN_START 856u
+static const uint32_t chain_steps[4][2] = {
+  {50u, 906u},
+  {2230u, 3136u},
+  {50u, 3186u},
+  {461u, 3228u},
+};
+#else
+#define CHAIN_WITHIN_START 856u
+static const uint32_t chain_steps[4][2] = {
+  {50u, 906u},
+  {554u, 1460u},
+  {50u, 1510u},
+  {42u, 1552u},
+};
+#endif
 static chain_result chain_prior(chain_context *ctx) {
   chain_result result = {0, -1, 0, 0};
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);

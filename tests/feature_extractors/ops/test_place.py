@@ -63,6 +63,20 @@ def placed_plan(step=1):
     return Plan("put", ("a", "b", "c"), graph, builder.finish())
 
 
+def gated_plan(step=1):
+    """The same behind a gate: a first stage asks for the loudness alone, and lets only loud windows pass."""
+    graph = placed_graph(step)
+    graph.add("peak_loudness", Pool("max", 1, 1, 1), ["loudness"])
+    builder = ForestBuilder(3, [Feature("peak_loudness", (0, 0, 0))], 1 / 64)
+    node = builder.node()
+    builder.set_node(node, 0, 5000, builder.leaf(9.0), builder.leaf(0.0))
+    builder.tree(node, 0)
+    builder.stage()
+    builder.stage("head", 0)
+    forest = builder.finish().with_margins([64, 0])
+    return Plan("put", ("a", "b", "c"), graph, forest)
+
+
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=60), st.integers(1, 40), st.integers(1, 6))
 def test_the_window_lies_around_the_centre(energies, frames, step):
     times = max(len(energies), frames, step)
