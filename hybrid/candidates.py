@@ -16,6 +16,8 @@ from tree_backends.forest import Feature
 KINDS = ("logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame")
 """logits: a depth head's rows. pooled: mean and max of a depth's channels over regions. positions: single outputs of a
 depth's last convolution. log_mel: single cells; log_mel_pooled: their regions; frame: energy and zero crossings."""
+TRUNKLESS = ("frame", "log_mel", "log_mel_pooled")
+"""Kinds that need no trunk."""
 
 
 def stage_features(graph: Graph, kinds: Sequence[str], depth: int, last: bool) -> list[Feature]:
@@ -29,6 +31,24 @@ def stage_features(graph: Graph, kinds: Sequence[str], depth: int, last: bool) -
     if not last:
         chosen = [m for m in chosen if kind_of(graph, m) != "positions"]
     return [Feature(m.name, index) for m in chosen for index in _elements(m)]
+
+
+def staged_features(graph: Graph, kinds: Sequence[str], stages: Sequence[int]) -> list[list[Feature]]:
+    """The features that each stage adds: those of the depths from after the stage before up to its own.
+
+    stages: depths with a head, in order; 0 stands for a stage before the first block, which may read what needs no
+    trunk (else that comes with the first depth). Raises HybridError for an unknown kind.
+    """
+    heads = sorted(depth_of(graph, m) for m in graph if isinstance(m.op, Affine))
+    deep = [stage for stage in stages if stage]
+    starts = [0, *deep]
+    groups = [[h for h in heads if start < h <= stage] for start, stage in zip(starts, deep, strict=False)]
+    found = [[f for h in group for f in stage_features(graph, kinds, h, h == heads[-1])] for group in groups]
+    if 0 not in stages:
+        return found
+    early = [[f for f in group if not depth_of(graph, graph[f.map])] for group in found]
+    late = [[f for f in group if depth_of(graph, graph[f.map])] for group in found]
+    return [[f for group in early for f in group], *late]
 
 
 def check_kinds(kinds: Sequence[str]) -> None:

@@ -84,6 +84,14 @@ class ForestConfig:
     features: tuple[str, ...] = ("logits",)
     base: bool = True
     """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
+    stages: tuple[int, ...] = ()
+    """Depths that have a stage, of those with a head; empty: all. A 0 before them adds a stage of features that need
+    no trunk, which `features` has to offer."""
+    trees: str = "class"
+    """"class": a tree for each class in every round; "vector": one tree a round, whose leaves score all classes."""
+    cost_weight: float = 0.0
+    """What a million instructions are worth, in nats of loss a window: splits pay for what they make a decision
+    compute; 0: they do not."""
     rounds: tuple[int, ...] = (6,)
     """Boosting rounds of each stage (the last number holds for further stages)."""
     leaves: int = 8

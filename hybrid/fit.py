@@ -20,10 +20,10 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
-from hybrid import anytime, footprint, metrics, parity, stats, summary
+from hybrid import anytime, footprint, front, metrics, parity, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
-from hybrid.candidates import stage_features
+from hybrid.candidates import staged_features
 from hybrid.closures import Closures
 from hybrid.config import Config
 from hybrid.data import SILENCE, LoadedCorpus, cached, load_corpus, open_corpus
@@ -39,6 +39,7 @@ from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
 from tree_backends.evaluate import stage_scores
 from tree_backends.exits import split_stages
+from tree_backends.forest import Forest
 
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
@@ -70,6 +71,19 @@ class Console:
 
 
 @dataclass(frozen=True, eq=False)
+class Ground:
+    """What forests stand on: a trunk in its graph, what they are trained on, and the maps that exits are chosen on."""
+
+    name: str
+    labels: tuple[str, ...]
+    graph: Graph
+    trunk: TrainedTrunk
+    data: TreeData
+    validation: Windows
+    maps: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """A trained classifier: the plan asked for, the dense head on the same trunk, and where it came from."""
 
@@ -95,6 +109,23 @@ def fit_windows(
 
     trunk: one that was trained before on the same windows and settings, which only the forest's may differ from.
     """
+    ground = lay_ground(training, validation, noise, labels, config, name, seed, console, trunk)
+    with console.phase("forest"):
+        return with_exits(ground, grow(ground, config, seed, console), config)
+
+
+def lay_ground(
+    training: Windows,
+    validation: Windows,
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    console: Console,
+    trunk: TrainedTrunk | None = None,
+) -> Ground:
+    """All that comes before the forest; see `fit_windows`."""
     check_settings(config)
     graph = front_end(config)
     with console.phase("trunk"):
@@ -104,41 +135,54 @@ def fit_windows(
         )  # fmt: skip
     add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
     with console.phase("forest"):
-        wanted, offered = _feature_maps(graph, config)
+        wanted = _feature_maps(graph, config)
         spoken = spoken_copies(
             training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
         )
         data = _tree_data(graph, trunk.pool, config, wanted, spoken)
-        forest = fit_forest(
-            graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
-            lambda done, total: console.progress("forest stages", done, total),
-        )  # fmt: skip
-        forest = cleaned(forest, data.maps, config.forest)
-        core = config.cost.core
-        plan = Plan(name, labels, graph, forest, core)
         maps = window_maps(graph, validation.pcm, wanted)
-        exits = _exits(plan, maps, validation.truth, config)
-        forest = forest.with_margins(exits.margins)
-        plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
+    return Ground(name, labels, graph, trunk, data, validation, maps)
+
+
+def grow(ground: Ground, config: Config, seed: int, console: Console) -> Forest:
+    """The forest of the settings, without exits."""
+    forest = fit_forest(
+        ground.graph, ground.data, _stages(config), config.forest, LOGIT_SCALE, seed,
+        lambda done, total: console.progress("forest stages", done, total), config.cost.core,
+    )  # fmt: skip
+    return cleaned(forest, ground.data.maps, config.forest)
+
+
+def with_exits(ground: Ground, forest: Forest, config: Config) -> Fitted:
+    """A forest of `grow` with the exits that the settings ask for, chosen on the validation windows."""
+    name, labels, graph, core = ground.name, ground.labels, ground.graph, config.cost.core
+    exits = _exits(Plan(name, labels, graph, forest, core), ground.maps, ground.validation.truth, config)
+    forest = forest.with_margins(exits.margins)
+    plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
-    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits)
+    offered = sum(map(len, staged_features(graph, config.forest.features, _stages(config))))
+    return Fitted(plan, Plan(name, labels, graph, last, core), ground.trunk, offered, exits)
 
 
-def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
+def _stages(config: Config) -> tuple[int, ...]:
+    """Depths that have a stage."""
+    return config.forest.stages or config.trunk.heads
+
+
+def _feature_maps(graph: Graph, config: Config) -> list[str]:
+    """The maps that forests on these settings may name, whichever depths have a stage."""
     heads = config.trunk.heads
-    offered = [f for d in heads for f in stage_features(graph, config.forest.features, d, d == heads[-1])]
+    offered = [f for group in staged_features(graph, config.forest.features, heads) for f in group]
     bases = {head_name(d) for d in heads} if config.forest.base else set()
-    return sorted({f.map for f in offered} | bases), len(offered)
+    return sorted({f.map for f in offered} | bases)
 
 
 def _tree_copies(pool: Pool, config: Config) -> int:
     return min(config.forest.copies, len(pool.logmel))
 
 
-def _tree_data(
-    graph: Graph, pool: Pool, config: Config, wanted: list[str], spoken: Iterator[np.ndarray]
-) -> TreeData:
+def _tree_data(graph: Graph, pool: Pool, config: Config, wanted: list[str], spoken: Iterator[np.ndarray]) -> TreeData:
     """Feature maps and targets of augmented copies: on unchanged training clips a trunk is overconfident.
 
     spoken: samples of each copy, for maps that are computed from them beside the log-mel.
@@ -195,22 +239,31 @@ def fit(
     command: str = "",
     synthetic: bool = False,
     limits: Limits | None = None,
+    target: front.Target | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
 
-    limits: search for the best model inside them, see hybrid.budget; else the model as configured.
+    limits: search for the best model inside them, see hybrid.budget; target: fit forests of many settings on one trunk
+    and take one, see hybrid.front; else the model as configured.
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
     check_request(out, config, name, head, compiler)
+    if target is not None and (limits is not None or head == "dense"):
+        other = "--head dense" if head == "dense" else "limits"
+        raise HybridError(f"--front chooses among forests and cannot be joined with {other}: leave out one")
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus
         splits = {s: cut(*loaded.select(s), corpus.labels, config) for s in ("train", "validation", "test")}
     labels = tuple(corpus.labels)
     budget: dict[str, Any] = {}
-    if limits is None:
+    if target is not None:
+        chosen = _fit_front(target, splits, loaded.noise, labels, config, name, seed, console)
+        config, fitted = chosen.chosen.config, chosen.chosen.fitted
+        budget = {"front": chosen.table()}
+    elif limits is None:
         fitted = fit_windows(splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console)
     else:
         found = _fit_within(limits, splits, loaded.noise, labels, config, name, seed, head, console)
@@ -244,6 +297,30 @@ def fit(
         save(Model(plan, about), folder)
         reports.write(report, folder)
     return report
+
+
+def _fit_front(
+    target: front.Target,
+    splits: dict[str, Windows],
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    console: Console,
+) -> front.Front:
+    """Forests of many settings on one trunk, and the one for the target."""
+    ground = lay_ground(splits["train"], splits["validation"], noise, labels, config, name, seed, console)
+
+    def judge(settings: Config, forest: Forest) -> front.Point:
+        fitted = with_exits(ground, forest, settings)
+        results = interpret.decide_on(fitted.plan, ground.maps)
+        right = ground.validation.clip_labels(results.scores) == ground.validation.clip_truth
+        spent = results.cost
+        return front.Point(settings, fitted, float(right.mean()), float(spent.mean()), float(np.percentile(spent, 95)))
+
+    with console.phase("forest"):
+        return front.find(config, target, lambda settings: grow(ground, settings, seed, console), judge, console.say)
 
 
 def _fit_within(
