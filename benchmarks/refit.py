@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from feature_extractors.cnn.augment import integer_log_mel
 from feature_extractors.cnn.pool import Pool, make_pool, pool_key, spoken_copies
 from feature_extractors.cnn.run import Run
 from feature_extractors.graph import Graph
+from hybrid.candidates import kind_of
 from hybrid.config import Config
 from hybrid.data import cached, load_corpus, open_corpus
 from hybrid.data.options import Options
 from hybrid.evaluate import load_model
+from hybrid.fit import window_maps
 from hybrid.front_end import LOG_MEL
 from hybrid.trunk import mel_settings
 from hybrid.windows import Windows, cut
@@ -40,14 +43,14 @@ class Started:
     held: dict[str, tuple[Windows, Maps]]
 
 
-def start(folder: Path, data: Path, wanted: list[str], copies: int) -> Started:
+def start(folder: Path, data: Path, keep: Callable[[str, str], bool], copies: int) -> Started:
     """Load the model in `folder` and the recordings that it was fitted on.
 
-    wanted: the maps that forests may name, those that the graph does not hold left out.
+    keep: says by name and kind which maps forests may name.
     """
     model, config = load_model(folder)
     graph, seed = model.plan.graph, int(model.about["seed"])
-    wanted = [name for name in wanted if name in graph]
+    wanted = [m.name for m in graph if kind_of(graph, m) and keep(m.name, kind_of(graph, m))]
     config = replace(config, forest=replace(config.forest, copies=copies))
     windows, noise = _windows(data, config, model.plan.labels)
     pool = _pool(windows["train"], noise, config, seed, copies, len(model.plan.labels))
@@ -58,7 +61,7 @@ def start(folder: Path, data: Path, wanted: list[str], copies: int) -> Started:
         target = (1 - share) * target + share * soft / soft.sum(axis=1, keepdims=True)
     given = {LOG_MEL: pool.logmel[:copies].reshape(-1, *pool.logmel.shape[2:], 1)}
     given |= _heard(graph, wanted, windows["train"], noise, config, seed, copies)
-    held = {s: (w, _held(graph, w.pcm, wanted)) for s, w in windows.items() if s != "train"}
+    held = {s: (w, window_maps(graph, w.pcm, wanted)) for s, w in windows.items() if s != "train"}
     train = interpret.evaluate_maps(graph, given, wanted)
     return Started(graph, config, model.plan.labels, train, target, pool.teacher is not None, held)
 
@@ -116,9 +119,3 @@ def _heard(
 
     keys = [graph[name].key for name in names]
     return cached(["heard copies", keys, seed, copies, len(training.pcm), config.to_dict()["augment"]], heard)
-
-
-def _held(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> Maps:
-    from hybrid.fit import window_maps
-
-    return window_maps(graph, pcm, wanted)

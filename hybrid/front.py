@@ -72,12 +72,17 @@ def forests(config: Config) -> list[Config]:
     heads, own = config.forest.stages or config.trunk.heads, config.forest.cost_weight
     deep = [h for h in heads if h]
     fewer = [tuple(h for h in heads if h != left) for left in heads] + [(h,) for h in deep]
-    pairs = [(heads, weight) for weight in sorted({own, *WEIGHTS})]
+    pairs = [(heads, weight) for weight in (sorted({own, *WEIGHTS}) if priced(config) else [own])]
     pairs += [(stages, own) for stages in fewer if any(stages)]
     return [
         replace(config, forest=replace(config.forest, stages=stages, cost_weight=weight))
         for stages, weight in dict.fromkeys(pairs)
     ]
+
+
+def priced(config: Config) -> bool:
+    """Whether features differ in what they cost: logits that are the base of their stage are there already."""
+    return not config.forest.base or set(config.forest.features) != {"logits"}
 
 
 def losses(config: Config) -> list[Config]:

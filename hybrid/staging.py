@@ -42,21 +42,24 @@ def fit_forest(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
     core: str = DEFAULT_CORE,
+    offered: Sequence[Sequence[Feature]] | None = None,
+    accounts: type[cost_aware.Ledger] = cost_aware.Ledger,
 ) -> Forest:
     """Boost one stage per depth; stage i may read features of depths up to its own, a stage of depth 0 those without.
 
     Each stage starts from the scores of the stages before (LightGBM's init_score), and from its depth's logits as well
     if `config.base` is set. core: in whose instructions features are priced where `config.cost_weight` or vector trees
-    are asked for. Raises HybridError for bad settings.
+    are asked for. offered: the features that each stage adds, those of `config.features` where not given; accounts:
+    what keeps the prices. Raises HybridError for bad settings.
     """
     classes = data.target.shape[1]
-    offered = staged_features(graph, config.features, depths)
+    offered = offered or staged_features(graph, config.features, depths)
     builder = ForestBuilder(classes, [f for group in offered for f in group], config.unit)
     prior = np.clip(data.target.mean(axis=0), 1e-4, None)
     bias = np.zeros(classes) if config.base else np.log(prior) - np.log(prior).mean()
     scores = np.tile(bias, (len(data.target), 1))
     values = np.zeros((len(data.target), 0), dtype=np.int32)
-    ledger = _ledger(graph, offered, depths, data, config, core)
+    ledger = _ledger(graph, offered, depths, data, config, core, accounts)
     for number, depth in enumerate(depths):
         values = np.hstack([values, values_of(data.maps, offered[number])])
         base = head_map(graph, depth) if config.base else None
@@ -86,13 +89,14 @@ def _ledger(
     data: TreeData,
     config: ForestConfig,
     core: str,
+    accounts: type[cost_aware.Ledger],
 ) -> cost_aware.Ledger | None:
     """What decisions on the training rows have computed, where trees are to know it."""
     if not config.cost_weight and config.trees == "class":
         return None
     bases = [head_map(graph, depth) if config.base else None for depth in depths]
     market = Market(graph, offered, bases, data.target.shape[1], core)
-    return cost_aware.Ledger(market, len(data.target), config.cost_weight)
+    return accounts(market, len(data.target), config.cost_weight)
 
 
 def _add_priced(

@@ -56,7 +56,9 @@ def binned(values: np.ndarray, most: int = MAX_BINS) -> Binned:
     bins, cuts = np.zeros((n, features), dtype=np.uint8), []
     for column in range(features):
         own = np.sort(values[:, column])
-        ends = np.unique(own[np.linspace(0, n - 1, most + 1).astype(int)[1:]]) if n else own
+        ends = np.unique(own)
+        if len(ends) > most:
+            ends = np.unique(own[np.linspace(0, n - 1, most + 1).astype(int)[1:]])
         cuts.append(ends)
         bins[:, column] = np.searchsorted(ends, values[:, column])
     width = max((len(c) for c in cuts), default=1)
