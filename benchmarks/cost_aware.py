@@ -23,7 +23,7 @@ from codegen import interpret
 from codegen.marginal import Market
 from codegen.plan import Plan
 from feature_extractors.cnn.quantise import LOGIT_SCALE
-from hybrid.candidates import TRUNKLESS, depth_of, head_map, staged_features
+from hybrid.candidates import TRUNKLESS, depth_of, stage_features
 from hybrid.config import ForestConfig
 from hybrid.cost_aware import Ledger
 from hybrid.fit import _exits
@@ -53,6 +53,7 @@ class Constants(Ledger):
 
 
 Offer = list[list[Feature]]
+Heads = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Way:
     name: str
     config: ForestConfig
     weights: tuple[float, ...]
-    offer: Callable[[Started, ForestConfig, tuple[int, ...]], Offer]
+    offer: Callable[[Started, ForestConfig, Heads], Offer]
     accounts: type[Ledger] = Ledger
     early: bool = False
 
@@ -112,32 +113,32 @@ def ways(base: bool, started: Started, rounds: int, weights: tuple[float, ...]) 
     return found
 
 
-def everything(started: Started, config: ForestConfig, depths: tuple[int, ...]) -> Offer:
+def everything(started: Started, config: ForestConfig, heads: Heads) -> Offer:
     """All features of the kinds."""
-    groups = staged_features(started.graph, config.features, depths)
+    groups = stage_features(started.graph, config.features, heads)
     return [[f for f in group if f.map in started.train] for group in groups]
 
 
-def with_cells(started: Started, config: ForestConfig, depths: tuple[int, ...]) -> Offer:
+def with_cells(started: Started, config: ForestConfig, heads: Heads) -> Offer:
     """Before the trunk: every second frame's energies, and every second cell of every second frame of the log-mel."""
-    late = everything(started, config, tuple(d for d in depths if d))
+    late = everything(started, config, tuple(head for head in heads if head))
     early = [m for m in started.graph if m.name in started.train and not depth_of(started.graph, m)]
     cells = [Feature(m.name, (t, b, 0)) for m in early if m.op.name in ("frame_energy", "zero_crossings", "log_mel")
              for t in range(0, m.value.shape[0], 2) for b in range(0, m.value.shape[1], 2)]  # fmt: skip
     return [cells, *late]
 
 
-def greedy(started: Started, config: ForestConfig, depths: tuple[int, ...]) -> Offer:
+def greedy(started: Started, config: ForestConfig, heads: Heads) -> Offer:
     """For each stage the features of the most gain for their price, each priced after those taken before it."""
-    offered = everything(started, config, depths)
-    bases = [head_map(started.graph, d) if config.base else None for d in depths]
+    offered = everything(started, config, heads)
+    bases = [head if config.base else None for head in heads]
     market = Market(started.graph, offered, bases, len(started.labels))
     rows = np.random.default_rng(0).permutation(len(started.target))[:SAMPLE]
     some = {name: values[rows] for name, values in started.train.items()}
     had, first, chosen = np.zeros(len(market.price), dtype=bool), 0, []
     for number, group in enumerate(offered):
         had |= market.entered(number + 1)
-        name = head_map(started.graph, depths[number])
+        name = heads[number]
         scores = some[name].reshape(len(rows), -1) * LOGIT_SCALE if config.base and name else None
         gain = root_gain(interpret.values_of(some, group), started.target[rows], scores)
         taken: list[int] = []
@@ -172,10 +173,10 @@ def points(started: Started, way: Way, seed: int) -> Iterator[Point]:
     """Every cost weight and allowed loss."""
     for weight in way.weights:
         config = replace(way.config, cost_weight=weight)
-        depths = ((0,) if way.early else ()) + tuple(started.config.trunk.heads)
-        offered = way.offer(started, config, depths)
+        heads: Heads = ((None,) if way.early else ()) + started.heads
+        offered = way.offer(started, config, heads)
         forest = fit_forest(
-            started.graph, TreeData(started.train, started.target), depths, config, LOGIT_SCALE, seed,
+            started.graph, TreeData(started.train, started.target), heads, config, LOGIT_SCALE, seed,
             offered=offered, accounts=way.accounts,
         )  # fmt: skip
         forest = cleaned(forest, started.train, config)

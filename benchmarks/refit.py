@@ -13,6 +13,7 @@ from feature_extractors.cnn.augment import integer_log_mel
 from feature_extractors.cnn.pool import Pool, make_pool, pool_key, spoken_copies
 from feature_extractors.cnn.run import Run
 from feature_extractors.graph import Graph
+from feature_extractors.ops.affine import Affine
 from hybrid.candidates import kind_of
 from hybrid.config import Config
 from hybrid.data import cached, load_corpus, open_corpus
@@ -30,11 +31,12 @@ Maps = dict[str, np.ndarray]
 class Started:
     """A trunk's graph, and what forests on it are trained and judged on.
 
-    train: maps of augmented copies of the training windows; target: (n, classes) to aim at; taught: whether the
-    targets are the teachers' (their labels were in the cache) or the labels alone.
+    heads: maps of logits; train: maps of augmented copies of the training windows; target: (n, classes) to aim at;
+    taught: whether the targets are the teachers' (their labels were in the cache) or the labels alone.
     """
 
     graph: Graph
+    heads: tuple[str, ...]
     config: Config
     labels: tuple[str, ...]
     train: Maps
@@ -63,7 +65,8 @@ def start(folder: Path, data: Path, keep: Callable[[str, str], bool], copies: in
     given |= _heard(graph, wanted, windows["train"], noise, config, seed, copies)
     held = {s: (w, window_maps(graph, w.pcm, wanted)) for s, w in windows.items() if s != "train"}
     train = interpret.evaluate_maps(graph, given, wanted)
-    return Started(graph, config, model.plan.labels, train, target, pool.teacher is not None, held)
+    heads = tuple(m.name for m in graph if isinstance(m.op, Affine))
+    return Started(graph, heads, config, model.plan.labels, train, target, pool.teacher is not None, held)
 
 
 def _windows(data: Path, config: Config, labels: tuple[str, ...]) -> tuple[dict[str, Windows], list[np.ndarray]]:

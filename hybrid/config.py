@@ -85,8 +85,8 @@ class ForestConfig:
     base: bool = True
     """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
     stages: tuple[int, ...] = ()
-    """Depths that have a stage, of those with a head; empty: all. A 0 before them adds a stage of features that need
-    no trunk, which `features` has to offer."""
+    """Numbers, from 1, of the heads that have a stage, a scout's first; empty: all. A 0 before them adds a stage of
+    features that need no trunk, which `features` has to offer."""
     trees: str = "class"
     """"class": a tree for each class in every round; "vector": one tree a round, whose leaves score all classes."""
     cost_weight: float = 0.0
@@ -141,6 +141,9 @@ class DataConfig:
     subset: str | None = None
     test_fold: str | None = None
     validation_fold: str | None = None
+    """'none' draws validation clips from all folds but the test fold."""
+    validation_share: float = 0.1
+    """Share of each class's clips, where the data names no validation split."""
     leave_out: str | None = None
     test_takes: str | None = None
     silence_clips: int = 50
@@ -154,6 +157,9 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
+    scout: TrunkConfig = field(default_factory=lambda: TrunkConfig(channels=()))
+    """A smaller trunk in front, whose heads are the first stages; none while it has no channels. With a first block
+    'conv' of kernel 1 and stride 2 it hears every second frame: decisions that leave there never compute the others."""
     training: TrainSettings = field(default_factory=TrainSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     forest: ForestConfig = field(default_factory=ForestConfig)
@@ -163,6 +169,11 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def count_heads(config: Config) -> int:
+    """Heads of scout and trunk."""
+    return len(config.trunk.heads) + (len(config.scout.heads) if config.scout.channels else 0)
 
 
 def _plain(section: Any) -> dict[str, Any]:

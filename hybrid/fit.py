@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from codegen import interpret
 from codegen.artifacts import write_code, write_test_vectors
 from codegen.plan import Plan
 from feature_extractors.cnn.pool import Pool, spoken_copies
-from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
+from feature_extractors.cnn.quantise import LOGIT_SCALE
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
 from hybrid import anytime, footprint, front, metrics, parity, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
-from hybrid.candidates import staged_features
+from hybrid.candidates import stage_features
 from hybrid.closures import Closures
 from hybrid.config import Config
 from hybrid.data import SILENCE, LoadedCorpus, cached, load_corpus, open_corpus
@@ -135,7 +136,7 @@ def lay_ground(
         )  # fmt: skip
     add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
     with console.phase("forest"):
-        wanted = _feature_maps(graph, config)
+        wanted = _feature_maps(graph, config, trunk.quantised.heads)
         spoken = spoken_copies(
             training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
         )
@@ -147,7 +148,7 @@ def lay_ground(
 def grow(ground: Ground, config: Config, seed: int, console: Console) -> Forest:
     """The forest of the settings, without exits."""
     forest = fit_forest(
-        ground.graph, ground.data, _stages(config), config.forest, LOGIT_SCALE, seed,
+        ground.graph, ground.data, _stages(ground, config), config.forest, LOGIT_SCALE, seed,
         lambda done, total: console.progress("forest stages", done, total), config.cost.core,
     )  # fmt: skip
     return cleaned(forest, ground.data.maps, config.forest)
@@ -160,21 +161,22 @@ def with_exits(ground: Ground, forest: Forest, config: Config) -> Fitted:
     forest = forest.with_margins(exits.margins)
     plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
-    last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
-    offered = sum(map(len, staged_features(graph, config.forest.features, _stages(config))))
+    last = dense_forest(len(labels), ground.trunk.quantised.heads[-1], shift, config.forest.unit)
+    offered = sum(map(len, stage_features(graph, config.forest.features, _stages(ground, config))))
     return Fitted(plan, Plan(name, labels, graph, last, core), ground.trunk, offered, exits)
 
 
-def _stages(config: Config) -> tuple[int, ...]:
-    """Depths that have a stage."""
-    return config.forest.stages or config.trunk.heads
+def _stages(ground: Ground, config: Config) -> list[str | None]:
+    """The heads that have a stage; None stands for the one before the first block."""
+    heads = ground.trunk.quantised.heads
+    numbers = config.forest.stages or range(1, len(heads) + 1)
+    return [heads[number - 1] if number else None for number in numbers]
 
 
-def _feature_maps(graph: Graph, config: Config) -> list[str]:
-    """The maps that forests on these settings may name, whichever depths have a stage."""
-    heads = config.trunk.heads
-    offered = [f for group in staged_features(graph, config.forest.features, heads) for f in group]
-    bases = {head_name(d) for d in heads} if config.forest.base else set()
+def _feature_maps(graph: Graph, config: Config, heads: Sequence[str]) -> list[str]:
+    """The maps that forests on these settings may name, whichever heads have a stage."""
+    offered = chain.from_iterable(stage_features(graph, config.forest.features, heads))
+    bases = set(heads) if config.forest.base else set()
     return sorted({f.map for f in offered} | bases)
 
 
@@ -368,7 +370,8 @@ def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Consol
         data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,
         validation_fold=chosen.validation_fold, leave_out=chosen.leave_out, test_takes=chosen.test_takes,
         silence_clips=chosen.silence_clips, silence_fraction=chosen.silence_fraction,
-        silence_seconds=config.audio.window_s, seed=Options().seed,
+        silence_seconds=config.audio.window_s,
+        validation_share=chosen.validation_share, seed=Options().seed,
     )  # fmt: skip
     loaded = load_corpus(
         corpus, config.audio.rate, skip_bad, lambda done, total: console.progress("decoding", done, total)
@@ -451,7 +454,7 @@ def _learning(trunk: TrainedTrunk) -> dict[str, Any]:
     for point in points:
         starts.setdefault(point.phase, last)
         last = starts[point.phase] + point.epoch
-    heads = [f"depth {d}" for d in trunk.spec.heads]
+    heads = trunk.spec.head_names()
     return {
         "epoch": [starts[p.phase] + p.epoch for p in points],
         "train_loss": [p.loss for p in points],

@@ -1,6 +1,6 @@
 """`hybrid fit --front`: forests of many settings on one trunk, their accuracy against their cost, and which to take.
 
-Varied are the depths that have a stage, the cost weight of the trees, and what exits may lose. Everything is measured
+Varied are the heads that have a stage, the cost weight of the trees, and what exits may lose. Everything is measured
 on validation windows: accuracy by clip, instructions in the mean. A point is on the front if no other is at least as
 accurate and as cheap, and better in one.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hybrid.config import Config
+from hybrid.config import Config, count_heads
 from hybrid.errors import HybridError
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class Front:
 
 
 def forests(config: Config) -> list[Config]:
-    """Settings of the forests to fit: cost weights with a stage at every depth, then fewer stages."""
-    heads, own = config.forest.stages or config.trunk.heads, config.forest.cost_weight
+    """Settings of the forests to fit: cost weights with a stage for every head, then fewer stages."""
+    own = config.forest.cost_weight
+    heads = config.forest.stages or tuple(range(1, count_heads(config) + 1))
     deep = [h for h in heads if h]
     fewer = [tuple(h for h in heads if h != left) for left in heads] + [(h,) for h in deep]
     pairs = [(heads, weight) for weight in (sorted({own, *WEIGHTS}) if priced(config) else [own])]
@@ -116,7 +117,7 @@ def find(
         own = points[-1]
         shown = ", ".join(map(str, settings.forest.stages))
         say(
-            f"front: stages at depths {shown}, cost weight {settings.forest.cost_weight:g}: to {own.accuracy:.1%} on "
+            f"front: stages of heads {shown}, cost weight {settings.forest.cost_weight:g}: to {own.accuracy:.1%} on "
             f"validation at {own.cost / 1e6:.3f} M instructions"
         )
     return Front(points, pick(points, target), target)

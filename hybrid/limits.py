@@ -9,7 +9,7 @@ from codegen.plan import C_NAME
 from codegen.prices import PriceError, find_table
 from feature_extractors.cnn.quantise import LOGIT_SCALE
 from hybrid.candidates import TRUNKLESS, check_kinds
-from hybrid.config import Config
+from hybrid.config import Config, count_heads
 from hybrid.errors import HybridError
 from hybrid.front_end import front_end
 from hybrid.trunk import trunk_spec
@@ -20,6 +20,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.rate": (1000, 192_000),
     "audio.window_s": (0.001, 60.0),
     "audio.hop_s": (0.001, 60.0),
+    "data.validation_share": (0.01, 0.5),
     "front_end.floor": (1e-12, 1.0),
     "front_end.placed": (0, 512),
     "front_end.place_step": (1, 512),
@@ -29,6 +30,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "trunk.band_kernels": (1, 64),
     "trunk.band_strides": (1, 64),
     "trunk.group": (1, 1024),
+    "scout.channels": (1, 1024),
+    "scout.kernels": (1, 64),
+    "scout.strides": (1, 64),
+    "scout.band_kernels": (1, 64),
+    "scout.band_strides": (1, 64),
+    "scout.group": (1, 1024),
     "training.copies": (1, 10_000),
     "training.pool_bytes": (1_000_000, 10**12),
     "training.teacher_widths": (1, 4096),
@@ -127,12 +134,11 @@ def check_settings(config: Config) -> None:
 
 
 def _check_stages(config: Config) -> None:
-    heads, stages = config.trunk.heads, config.forest.stages
-    deep = [stage for stage in stages if stage]
-    if sorted({0, *heads} & set(stages)) != list(stages) or (stages and not deep):
+    heads, stages = count_heads(config), config.forest.stages
+    if sorted(set(stages) & set(range(heads + 1))) != list(stages) or stages == (0,):
         raise HybridError(
-            f"forest.stages is {list(stages)}: name depths with a head, in order, of trunk.heads = {list(heads)}; "
-            f"a 0 before them adds a stage of features that need no trunk"
+            f"forest.stages is {list(stages)}: number heads in order, from 1 to {heads}; a 0 before them adds a stage "
+            f"of features that need no trunk"
         )
     if 0 in stages and not set(config.forest.features) & set(TRUNKLESS):
         raise HybridError(f"forest.stages has a 0, so forest.features needs one of {', '.join(TRUNKLESS)}")

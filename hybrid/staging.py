@@ -12,7 +12,7 @@ from codegen.marginal import Market
 from codegen.prices import DEFAULT_CORE
 from feature_extractors.graph import Graph
 from hybrid import cost_aware
-from hybrid.candidates import head_map, staged_features
+from hybrid.candidates import stage_features
 from hybrid.config import ForestConfig
 from tree_backends.build import ForestBuilder
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds
@@ -36,7 +36,7 @@ class TreeData:
 def fit_forest(
     graph: Graph,
     data: TreeData,
-    depths: Sequence[int],
+    heads: Sequence[str | None],
     config: ForestConfig,
     logit_unit: float,
     seed: int,
@@ -45,24 +45,25 @@ def fit_forest(
     offered: Sequence[Sequence[Feature]] | None = None,
     accounts: type[cost_aware.Ledger] = cost_aware.Ledger,
 ) -> Forest:
-    """Boost one stage per depth; stage i may read features of depths up to its own, a stage of depth 0 those without.
+    """Boost one stage per head; stage i may read features of heads up to its own.
 
+    heads: maps of logits; None, first, stands for a stage before the first block, of features that need no trunk.
     Each stage starts from the scores of the stages before (LightGBM's init_score), and from its depth's logits as well
     if `config.base` is set. core: in whose instructions features are priced where `config.cost_weight` or vector trees
     are asked for. offered: the features that each stage adds, those of `config.features` where not given; accounts:
     what keeps the prices. Raises HybridError for bad settings.
     """
     classes = data.target.shape[1]
-    offered = offered or staged_features(graph, config.features, depths)
+    offered = offered or stage_features(graph, config.features, heads)
     builder = ForestBuilder(classes, [f for group in offered for f in group], config.unit)
     prior = np.clip(data.target.mean(axis=0), 1e-4, None)
     bias = np.zeros(classes) if config.base else np.log(prior) - np.log(prior).mean()
     scores = np.tile(bias, (len(data.target), 1))
     values = np.zeros((len(data.target), 0), dtype=np.int32)
-    ledger = _ledger(graph, offered, depths, data, config, core, accounts)
-    for number, depth in enumerate(depths):
+    ledger = _ledger(graph, offered, heads, data, config, core, accounts)
+    for number, head in enumerate(heads):
         values = np.hstack([values, values_of(data.maps, offered[number])])
-        base = head_map(graph, depth) if config.base else None
+        base = head if config.base else None
         shift = round(np.log2(logit_unit / config.unit)) if base else 0
         if base:
             scores = scores + data.maps[base].reshape(len(scores), -1) * logit_unit
@@ -78,14 +79,14 @@ def fit_forest(
             scores = EARLY * scores
         builder.stage(base, shift)
         if progress:
-            progress(number + 1, len(depths))
+            progress(number + 1, len(heads))
     return builder.finish(bias, int(prior.argmax()))
 
 
 def _ledger(
     graph: Graph,
     offered: Sequence[Sequence[Feature]],
-    depths: Sequence[int],
+    heads: Sequence[str | None],
     data: TreeData,
     config: ForestConfig,
     core: str,
@@ -94,7 +95,7 @@ def _ledger(
     """What decisions on the training rows have computed, where trees are to know it."""
     if not config.cost_weight and config.trees == "class":
         return None
-    bases = [head_map(graph, depth) if config.base else None for depth in depths]
+    bases = [head if config.base else None for head in heads]
     market = Market(graph, offered, bases, data.target.shape[1], core)
     return accounts(market, len(data.target), config.cost_weight)
 

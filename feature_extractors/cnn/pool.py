@@ -20,8 +20,6 @@ COPIES = 1
 """The number of this work among those that draw random numbers."""
 POOL_VERSION = 1
 """Raise it when the same settings give another pool."""
-UNPLACED = {"placed": 0, "place_step": 1}
-"""Settings that change nothing where they have these values: pools made before there were any stay known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +46,8 @@ def pool_key(
     own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
     own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
-    heard = {k: v for k, v in asdict(mel).items() if v != UNPLACED.get(k)}
+    unused = () if mel.placed else ("placed", "place_step")
+    heard = {k: v for k, v in asdict(mel).items() if k not in unused}
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
     return ["pool", POOL_VERSION, torch.__version__, seed, shared, heard, digests, list(rest)]
 

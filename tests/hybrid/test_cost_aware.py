@@ -44,7 +44,7 @@ OFFERED = [
 
 def mean_cost(material, settings):
     graph, data = material
-    forest = fit_forest(graph, data, (3,), settings, 1.0, 0, offered=[OFFERED[0] + OFFERED[1]])
+    forest = fit_forest(graph, data, ("mean",), settings, 1.0, 0, offered=[OFFERED[0] + OFFERED[1]])
     found = interpret.decide_on(Plan("m", ("a", "b", "c"), graph, forest), data.maps)
     return found.tiles_cost().mean(), (found.label == data.target.argmax(axis=1)).mean(), forest
 
@@ -61,8 +61,8 @@ def test_a_cost_weight_buys_the_same_answers_for_less(material, trees):
 
 def test_without_a_cost_weight_class_trees_are_what_they_were(material):
     graph, data = material
-    one = fit_forest(graph, data, (2, 3), SETTINGS, 1.0, 0, offered=OFFERED)
-    other = fit_forest(graph, data, (2, 3), SETTINGS, 1.0, 0, offered=OFFERED, accounts=None)
+    one = fit_forest(graph, data, ("mean", "max"), SETTINGS, 1.0, 0, offered=OFFERED)
+    other = fit_forest(graph, data, ("mean", "max"), SETTINGS, 1.0, 0, offered=OFFERED, accounts=None)
     assert one.features == other.features and (one.leaf_scores == other.leaf_scores).all()
 
 
@@ -115,7 +115,7 @@ def test_provisional_exits_keep_to_the_loss():
     assert provisional_exit(target, target, 0.0).all()
 
 
-@pytest.mark.parametrize("stages", [(4,), (5, 2), (2, 2), (0,)])
+@pytest.mark.parametrize("stages", [(4,), (3, 2), (2, 2), (0,), (-1,)])
 def test_stages_that_the_trunk_has_no_head_for_are_refused(stages):
     config = Config()
     with pytest.raises(HybridError, match="forest.stages"):
