@@ -118,7 +118,7 @@ def test_provisional_exits_keep_to_the_loss():
 @pytest.mark.parametrize("stages", [(4,), (3, 2), (2, 2), (0,), (-1,)])
 def test_stages_that_the_trunk_has_no_head_for_are_refused(stages):
     config = Config()
-    with pytest.raises(HybridError, match="forest.stages"):
+    with pytest.raises(HybridError, match=r"forest\.stages"):
         check_settings(replace(config, forest=replace(config.forest, stages=stages)))
 
 

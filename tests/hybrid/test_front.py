@@ -45,7 +45,7 @@ def test_targets():
 
 
 def test_a_target_that_no_point_meets_is_refused_with_the_nearest():
-    with pytest.raises(HybridError, match="--target-cost 400 cannot be met.* 500 .* 100 more, at 90.0%"):
+    with pytest.raises(HybridError, match=r"--target-cost 400 cannot be met.* 500 .* 100 more, at 90\.0%"):
         pick(POINTS, Target(cost=400))
 
 
