@@ -8,6 +8,7 @@ import pytest
 from codegen import interpret
 from codegen.marginal import Market
 from codegen.plan import Plan
+from hybrid.candidates import stage_features
 from hybrid.config import Config, ForestConfig
 from hybrid.cost_aware import Ledger, provisional_exit
 from hybrid.errors import HybridError
@@ -128,3 +129,23 @@ def test_a_stage_before_the_trunk_needs_features_for_it():
     with pytest.raises(HybridError, match="features needs one of frame, log_mel"):
         check_settings(early)
     check_settings(replace(early, forest=replace(early.forest, features=("logits", "frame"))))
+
+
+def test_a_stage_before_the_trunk_takes_what_needs_none():
+    graph = small_plan(samples=4000).graph
+    early, late = stage_features(graph, KINDS, [None, "mean"])
+    assert {f.map for f in early} == {"log_mel"}
+    assert "mean" in {f.map for f in late}
+    together = stage_features(graph, KINDS, ["mean"])[0]
+    assert sorted(early + late) == sorted(together)
+
+
+def test_scores_before_the_first_base_are_weak(material):
+    graph, data = material
+    settings = replace(SETTINGS, base=True, rounds=(4, 0))
+    offered = [OFFERED[0], []]
+    three = TreeData(data.maps | {"base": np.zeros((len(data.target), 1, 1, 3), dtype=np.int16)}, data.target)
+    forest = fit_forest(graph, three, (None, "base"), settings, 1.0, 0, offered=offered)
+    alone = fit_forest(graph, data, ("mean",), replace(settings, base=False), 1.0, 0, offered=offered[:1])
+    assert forest.stages[0].base is None and forest.stages[1].base == "base"
+    np.testing.assert_allclose(16 * forest.leaf_scores, alone.leaf_scores, atol=0.2 * np.abs(alone.leaf_scores).max())
