@@ -20,13 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.refit import Started, start
 from codegen import interpret
-from codegen.marginal import Market
 from codegen.plan import Plan
 from feature_extractors.cnn.quantise import LOGIT_SCALE
 from hybrid.candidates import TRUNKLESS, depth_of, stage_features
 from hybrid.config import ForestConfig
 from hybrid.cost_aware import Ledger
 from hybrid.fit import _exits
+from hybrid.marginal import Market
 from hybrid.staging import TreeData, cleaned, fit_forest
 from tree_backends.exits import split_stages
 from tree_backends.forest import Feature, Forest

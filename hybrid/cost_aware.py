@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from codegen.marginal import Market
 from hybrid.config import ForestConfig
+from hybrid.marginal import Market
 from tree_backends.build import ForestBuilder
 from tree_backends.evaluate import run_trees
 from tree_backends.lightgbm import add_booster, fit_rounds

@@ -253,8 +253,8 @@ def fit(
     console = console or Console()
     check_request(out, config, name, head, compiler)
     if target is not None and (limits is not None or head == "dense"):
-        other = "--head dense" if head == "dense" else "limits"
-        raise HybridError(f"--front chooses among forests and cannot be joined with {other}: leave out one")
+        with_what = "--head dense" if head == "dense" else "limits"
+        raise HybridError(f"--front chooses among forests and cannot be joined with {with_what}: leave out one")
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from codegen.interpret import values_of
-from codegen.marginal import Market
 from codegen.prices import DEFAULT_CORE
 from feature_extractors.graph import Graph
 from hybrid import cost_aware
 from hybrid.candidates import stage_features
 from hybrid.config import ForestConfig
+from hybrid.marginal import Market
 from tree_backends.build import ForestBuilder
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds
 from tree_backends.forest import Feature, Forest

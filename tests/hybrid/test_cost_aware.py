@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from codegen import interpret
-from codegen.marginal import Market
 from codegen.plan import Plan
 from hybrid.candidates import stage_features
 from hybrid.config import Config, ForestConfig
 from hybrid.cost_aware import Ledger, provisional_exit
 from hybrid.errors import HybridError
 from hybrid.limits import check_settings
+from hybrid.marginal import Market
 from hybrid.staging import TreeData, fit_forest
 from tests.small_model import small_plan, sounds
 from tree_backends.forest import VECTOR, Feature

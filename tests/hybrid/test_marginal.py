@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codegen import interpret
-from codegen.marginal import Market
+from hybrid.marginal import Market
 from tests.small_model import small_plan, sounds
 from tree_backends.forest import Feature, ForestError
 
