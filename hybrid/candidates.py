@@ -16,17 +16,20 @@ KINDS = ("logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame", 
 """logits: a depth head's rows. pooled: mean and max of a depth's channels over regions. positions: single outputs of a
 depth's last convolution. log_mel: single cells; log_mel_pooled: their regions; frame: energy and zero
 crossings; contrast: how unsteady energies are, which a model with a gate has (`gate.on`)."""
+TRUNKLESS = ("frame", "log_mel", "log_mel_pooled")
+"""Kinds that need no trunk."""
 
 
-def stage_features(graph: Graph, kinds: Sequence[str], heads: Sequence[str]) -> list[list[Feature]]:
+def stage_features(graph: Graph, kinds: Sequence[str], heads: Sequence[str | None]) -> list[list[Feature]]:
     """For each head the features new at its stage (log-mel and frame features come with the first).
 
-    heads: maps of logits, in order of the stages. Single positions are offered at the last stage only: there are many,
-    and each costs a whole receptive field. Raises HybridError for an unknown kind.
+    heads: maps of logits, in order of the stages; None, first, is a stage of what needs no trunk. Single positions are
+    offered at the last stage only: there are many, and each costs a whole receptive field. Raises HybridError for an
+    unknown kind.
     """
     check_kinds(kinds)
     result: list[list[Feature]] = [[] for _ in heads]
-    known = [_convolutions(graph, head) for head in heads]
+    known = [_convolutions(graph, head) if head else set() for head in heads]
     for item in graph:
         kind, own = kind_of(graph, item), _convolutions(graph, item.name)
         stage = next((i for i, covered in enumerate(known) if own <= covered), None)

@@ -105,6 +105,14 @@ class ForestConfig:
     features: tuple[str, ...] = ("logits",)
     base: bool = True
     """Start each stage from its depth's logits, so that the trees correct a linear head instead of replacing it."""
+    stages: tuple[int, ...] = ()
+    """Numbers, from 1, of the heads that have a stage, a scout's first; empty: all. A 0 before them adds a stage of
+    features that need no trunk, which `features` has to offer."""
+    trees: str = "class"
+    """"class": a tree for each class in every round; "vector": one tree a round, whose leaves score all classes."""
+    cost_weight: float = 0.0
+    """What a million instructions are worth, in nats of loss a window: splits pay for what they make a decision
+    compute; 0: they do not."""
     rounds: tuple[int, ...] = (6,)
     """Boosting rounds of each stage (the last number holds for further stages)."""
     leaves: int = 8
@@ -183,6 +191,11 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def count_heads(config: Config) -> int:
+    """Heads of scout and trunk."""
+    return len(config.trunk.heads) + (len(config.scout.heads) if config.scout.channels else 0)
 
 
 def _plain(section: Any) -> dict[str, Any]:

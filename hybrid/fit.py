@@ -22,7 +22,7 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
-from hybrid import anytime, footprint, metrics, parity, robustness, stats, summary
+from hybrid import anytime, footprint, front, metrics, parity, robustness, stats, summary
 from hybrid import report as reports
 from hybrid.budget import Found, Limits, find
 from hybrid.candidates import stage_features
@@ -77,6 +77,21 @@ class Console:
 
 
 @dataclass(frozen=True, eq=False)
+class Ground:
+    """What forests stand on: a trunk in its graph, what they are trained on, and the maps that exits are chosen on."""
+
+    name: str
+    labels: tuple[str, ...]
+    graph: Graph
+    trunk: TrainedTrunk
+    data: TreeData
+    training: Windows
+    noise: list[np.ndarray]
+    validation: Windows
+    maps: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """A trained classifier: the plan asked for, the dense head on the same trunk, and where it came from."""
 
@@ -104,6 +119,23 @@ def fit_windows(
 
     trunk: one that was trained before on the same windows and settings, which only the forest's may differ from.
     """
+    ground = lay_ground(training, validation, noise, labels, config, name, seed, console, trunk)
+    with console.phase("forest"):
+        return with_exits(ground, grow(ground, config, seed, console), config)
+
+
+def lay_ground(
+    training: Windows,
+    validation: Windows,
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    console: Console,
+    trunk: TrainedTrunk | None = None,
+) -> Ground:
+    """All that comes before the forest; see `fit_windows`."""
     check_settings(config)
     graph = front_end(config)
     with console.phase("trunk"):
@@ -113,41 +145,66 @@ def fit_windows(
         )  # fmt: skip
     add_trunk(graph, trunk.quantised, LOG_MEL)
     with console.phase("forest"):
-        wanted, offered = _feature_maps(graph, config, trunk.quantised.heads)
+        wanted = _feature_maps(graph, config, trunk.quantised.heads)
         spoken = spoken_copies(
             training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
         )
         data = _tree_data(graph, trunk.pool, config, wanted, spoken)
-        forest = fit_forest(
-            graph, data, trunk.quantised.heads, config.forest, LOGIT_SCALE, seed,
-            lambda done, total: console.progress("forest stages", done, total),
-        )  # fmt: skip
-        forest = cleaned(forest, data.maps, config.forest)
-        core = config.cost.core
-        gate = _gate(graph, forest, data, trunk.pool, training, noise, labels, config, seed)
-        wanted += sorted({f.map for f in gate.forest.features} - set(wanted)) if gate else []
-        maps = window_maps(graph, validation.pcm, wanted)
-        gate, exits = _gated_exits(gate, Plan(name, labels, graph, forest, core), maps, validation.truth, config)
-        forest = (behind(gate, forest) if gate else forest).with_margins(exits.margins)
-        plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
+        named = {*wanted, *(f.map for f in gate_features(graph) if config.gate.on)}
+        maps = window_maps(graph, validation.pcm, sorted(named))
+    return Ground(name, labels, graph, trunk, data, training, noise, validation, maps)
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """A forest without exits, and the gate for it."""
+
+    forest: Forest
+    gate: Gate | None
+
+
+def grow(ground: Ground, config: Config, seed: int, console: Console) -> Grown:
+    """The forest of the settings, without exits."""
+    forest = fit_forest(
+        ground.graph, ground.data, _stages(ground, config), config.forest, LOGIT_SCALE, seed,
+        lambda done, total: console.progress("forest stages", done, total), config.cost.core,
+    )  # fmt: skip
+    forest = cleaned(forest, ground.data.maps, config.forest)
+    return Grown(forest, _gate(ground, forest, config, seed))
+
+
+def with_exits(ground: Ground, grown: Grown, config: Config) -> Fitted:
+    """A forest of `grow` with the exits that the settings ask for, chosen on the validation windows."""
+    name, labels, graph, core = ground.name, ground.labels, ground.graph, config.cost.core
+    open_plan = Plan(name, labels, graph, grown.forest, core)
+    gate, exits = _gated_exits(grown.gate, open_plan, ground.maps, ground.validation.truth, config)
+    forest = (behind(gate, grown.forest) if gate else grown.forest).with_margins(exits.margins)
+    plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
-    last = dense_forest(len(labels), trunk.quantised.heads[-1], shift, config.forest.unit)
-    return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits, gate)
+    last = dense_forest(len(labels), ground.trunk.quantised.heads[-1], shift, config.forest.unit)
+    offered = sum(map(len, stage_features(graph, config.forest.features, _stages(ground, config))))
+    return Fitted(plan, Plan(name, labels, graph, last, core), ground.trunk, offered, exits, gate)
 
 
-def _feature_maps(graph: Graph, config: Config, heads: Sequence[str]) -> tuple[list[str], int]:
-    offered = list(chain.from_iterable(stage_features(graph, config.forest.features, heads)))
+def _stages(ground: Ground, config: Config) -> list[str | None]:
+    """The heads that have a stage; None stands for the one before the first block."""
+    heads = ground.trunk.quantised.heads
+    numbers = config.forest.stages or range(1, len(heads) + 1)
+    return [heads[number - 1] if number else None for number in numbers]
+
+
+def _feature_maps(graph: Graph, config: Config, heads: Sequence[str]) -> list[str]:
+    """The maps that forests on these settings may name, whichever heads have a stage."""
+    offered = chain.from_iterable(stage_features(graph, config.forest.features, heads))
     bases = set(heads) if config.forest.base else set()
-    return sorted({f.map for f in offered} | bases), len(offered)
+    return sorted({f.map for f in offered} | bases)
 
 
 def _tree_copies(pool: Pool, config: Config) -> int:
     return min(config.forest.copies, len(pool.logmel))
 
 
-def _tree_data(
-    graph: Graph, pool: Pool, config: Config, wanted: list[str], spoken: Iterator[np.ndarray]
-) -> TreeData:
+def _tree_data(graph: Graph, pool: Pool, config: Config, wanted: list[str], spoken: Iterator[np.ndarray]) -> TreeData:
     """Feature maps and targets of augmented copies: on unchanged training clips a trunk is overconfident.
 
     spoken: samples of each copy, for maps that are computed from them beside the log-mel.
@@ -180,24 +237,15 @@ def window_maps(graph: Graph, pcm: np.ndarray, wanted: list[str]) -> dict[str, n
     return interpret.evaluate_maps(graph, dict(given), wanted)
 
 
-def _gate(
-    graph: Graph,
-    forest: Forest,
-    data: TreeData,
-    pool: Pool,
-    training: Windows,
-    noise: list[np.ndarray],
-    labels: tuple[str, ...],
-    config: Config,
-    seed: int,
-) -> Gate | None:
+def _gate(ground: Ground, forest: Forest, config: Config, seed: int) -> Gate | None:
     """The gate for a fitted forest, where one is wanted and some class can be settled."""
     if not config.gate.on:
         return None
-    copies = min(config.gate.copies, _tree_copies(pool, config))
-    spoken = spoken_copies(training.pcm, noise, mel_settings(config), config.augment, seed, copies)
-    found = final_labels(forest, data.maps).reshape(-1, len(pool.labels))
-    windows = gather(graph, spoken, pool.labels, found == pool.labels, noise, labels, config, seed)
+    graph, labels, noise, truth = ground.graph, ground.labels, ground.noise, ground.trunk.pool.labels
+    copies = min(config.gate.copies, _tree_copies(ground.trunk.pool, config))
+    spoken = spoken_copies(ground.training.pcm, noise, mel_settings(config), config.augment, seed, copies)
+    found = final_labels(forest, ground.data.maps).reshape(-1, len(truth))
+    windows = gather(graph, spoken, truth, found == truth, noise, labels, config, seed)
     return fit_gate(windows, gate_features(graph), len(labels), config.forest.unit, config.gate, seed)
 
 
@@ -245,22 +293,31 @@ def fit(
     command: str = "",
     synthetic: bool = False,
     limits: Limits | None = None,
+    target: front.Target | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
 
-    limits: search for the best model inside them, see hybrid.budget; else the model as configured.
+    limits: search for the best model inside them, see hybrid.budget; target: fit forests of many settings on one trunk
+    and take one, see hybrid.front; else the model as configured.
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
     check_request(out, config, name, head, compiler)
+    if target is not None and (limits is not None or head == "dense"):
+        with_what = "--head dense" if head == "dense" else "limits"
+        raise HybridError(f"--front chooses among forests and cannot be joined with {with_what}: leave out one")
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus
         splits = {s: cut(*loaded.select(s), corpus.labels, config) for s in ("train", "validation", "test")}
     labels = tuple(corpus.labels)
     budget: dict[str, Any] = {}
-    if limits is None:
+    if target is not None:
+        chosen = _fit_front(target, splits, loaded.noise, labels, config, name, seed, console)
+        config, fitted = chosen.chosen.config, chosen.chosen.fitted
+        budget = {"front": chosen.table()}
+    elif limits is None:
         fitted = fit_windows(splits["train"], splits["validation"], loaded.noise, labels, config, name, seed, console)
     else:
         found = _fit_within(limits, splits, loaded.noise, labels, config, name, seed, head, console)
@@ -330,6 +387,30 @@ def _settled(plan: Plan, gate: Gate, test: Windows) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return rows
+
+
+def _fit_front(
+    target: front.Target,
+    splits: dict[str, Windows],
+    noise: list[np.ndarray],
+    labels: tuple[str, ...],
+    config: Config,
+    name: str,
+    seed: int,
+    console: Console,
+) -> front.Front:
+    """Forests of many settings on one trunk, and the one for the target."""
+    ground = lay_ground(splits["train"], splits["validation"], noise, labels, config, name, seed, console)
+
+    def judge(settings: Config, grown: Grown) -> front.Point:
+        fitted = with_exits(ground, grown, settings)
+        results = interpret.decide_on(fitted.plan, ground.maps)
+        right = ground.validation.clip_labels(results.scores) == ground.validation.clip_truth
+        spent = results.cost
+        return front.Point(settings, fitted, float(right.mean()), float(spent.mean()), float(np.percentile(spent, 95)))
+
+    with console.phase("forest"):
+        return front.find(config, target, lambda settings: grow(ground, settings, seed, console), judge, console.say)
 
 
 def _fit_within(

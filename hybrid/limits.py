@@ -8,8 +8,8 @@ from typing import Any
 from codegen.plan import C_NAME
 from codegen.prices import PriceError, find_table
 from feature_extractors.cnn.quantise import LOGIT_SCALE
-from hybrid.candidates import check_kinds
-from hybrid.config import Config
+from hybrid.candidates import TRUNKLESS, check_kinds
+from hybrid.config import Config, count_heads
 from hybrid.errors import HybridError
 from hybrid.front_end import front_end
 from hybrid.trunk import trunk_spec
@@ -67,6 +67,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "augment.time_mask": (0, MANY),
     "augment.band_mask": (0, MANY),
     "augment.mixup": (0.0, 100.0),
+    "forest.cost_weight": (0.0, 1e6),
     "forest.rounds": (0, 10_000),
     "forest.leaves": (2, 1024),
     "forest.learning_rate": (1e-6, 10.0),
@@ -90,7 +91,11 @@ LIMITS: dict[str, tuple[float, float]] = {
     "data.silence_clips": (0, MANY),
     "data.silence_fraction": SHARE,
 }
-CHOICES = {"forest.exit_harm": ("truth", "label"), "forest.exit_margins": ("best", "shared", "by class")}
+CHOICES = {
+    "forest.exit_harm": ("truth", "label"),
+    "forest.exit_margins": ("best", "shared", "by class"),
+    "forest.trees": ("class", "vector"),
+}
 NOT_EMPTY = ("gate.widths", "trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")
 # A model of such a name would write a header that hides one of the C library.
 _HEADER_TEXT = """
@@ -126,12 +131,24 @@ def check_settings(config: Config) -> None:
     if math.frexp(config.forest.unit)[0] != 0.5:
         raise HybridError(f"forest.unit is {config.forest.unit:g}: choose a power of two, such as {1 / 1024:g}")
     check_kinds(config.forest.features)
+    _check_stages(config)
     try:
         find_table(config.cost.core)
     except PriceError as error:
         raise HybridError(f"cost.core: {error}") from None
     front_end(config)
     trunk_spec(config)
+
+
+def _check_stages(config: Config) -> None:
+    heads, stages = count_heads(config), config.forest.stages
+    if sorted(set(stages) & set(range(heads + 1))) != list(stages) or stages == (0,):
+        raise HybridError(
+            f"forest.stages is {list(stages)}: number heads in order, from 1 to {heads}; a 0 before them adds a stage "
+            f"of features that need no trunk"
+        )
+    if 0 in stages and not set(config.forest.features) & set(TRUNKLESS):
+        raise HybridError(f"forest.stages has a 0, so forest.features needs one of {', '.join(TRUNKLESS)}")
 
 
 def _setting(config: Config, name: str) -> Any:

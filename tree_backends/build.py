@@ -35,6 +35,10 @@ class ForestBuilder:
         self._leaves.append(np.atleast_1d(np.asarray(scores, dtype=np.float64)))
         return ~(len(self._leaves) - 1)
 
+    def weaken(self, factor: float) -> None:
+        """Multiply the scores of all leaves so far."""
+        self._leaves = [factor * scores for scores in self._leaves]
+
     def tree(self, root: int, cls: int = VECTOR) -> None:
         """Finish a tree."""
         self._roots.append(root)

@@ -36,6 +36,12 @@ from hybrid.cli.text import fit_text
     "--head", default="trees", show_default=True, type=click.Choice(["trees", "dense"]), help="'dense': a linear head."
 )
 @click.option("--exit-loss", type=float, default=None, help="Accuracy (percentage points) that early exits may cost.")
+@click.option(
+    "--cost-weight", type=float, default=None, help="Nats of loss that a million instructions are worth (0: nothing)."
+)
+@click.option("--front", is_flag=True, help="Fit forests of many settings on one trunk: accuracy against cost.")
+@click.option("--target-cost", default=None, metavar="NUMBER", help="Of these the best of so many instructions: 600k.")
+@click.option("--target-loss", type=float, default=None, help="... the cheapest that loses so many points to the best.")
 @click.option("--max-flash", default=None, metavar="SIZE", help="Find the best model of at most so much flash: 60k.")
 @click.option("--max-ram", default=None, metavar="SIZE", help="... so much RAM, the stack not counted: 12k.")
 @click.option("--max-cost", default=None, metavar="NUMBER", help="... so many instructions in the worst case: 3M.")
@@ -51,7 +57,7 @@ def fit(**options: Any) -> None:
     from hybrid.config import load_config, parse_override
 
     config = load_config(options["preset"], options["config_path"], _overrides(options, parse_override))
-    _fit(options["data"], config, options | {"limits": _limits(options)}, synthetic=False)
+    _fit(options["data"], config, options | {"limits": _limits(options), "target": _target(options)}, synthetic=False)
 
 
 def _limits(options: dict[str, Any]) -> Any:
@@ -66,6 +72,22 @@ def _limits(options: dict[str, Any]) -> Any:
     return None if own == Limits() else own
 
 
+def _target(options: dict[str, Any]) -> Any:
+    """What to take from the front that the options ask for; None without one."""
+    from hybrid.budget import parse_size
+    from hybrid.errors import HybridError
+    from hybrid.front import Target
+
+    cost, loss = options["target_cost"], options["target_loss"]
+    if cost is not None and loss is not None:
+        raise HybridError("--target-cost and --target-loss are two targets: give one")
+    if loss is not None and not 0 <= loss <= 100:
+        raise HybridError(f"--target-loss {loss:g} is out of range: give percentage points from 0 to 100")
+    if cost is None and loss is None:
+        return Target() if options["front"] else None
+    return Target(parse_size(cost, "--target-cost"), None) if cost is not None else Target(None, loss / 100)
+
+
 def _overrides(options: dict[str, Any], parse: Callable[[str], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for text in options["overrides"]:
@@ -76,6 +98,8 @@ def _overrides(options: dict[str, Any], parse: Callable[[str], dict[str, dict[st
         merged.setdefault("data", {}).update(named)
     if options["exit_loss"] is not None:
         merged.setdefault("forest", {})["exit_loss"] = options["exit_loss"] / 100
+    if options["cost_weight"] is not None:
+        merged.setdefault("forest", {})["cost_weight"] = options["cost_weight"]
     return merged
 
 
@@ -88,7 +112,8 @@ def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> N
             data, options["out"], config, name=options["name"], seed=options["seed"], head=options["head"],
             skip_bad=options["skip_bad"], compiler=options["compiler"], preset=options["preset"],
             command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic,
-            limits=options.get("limits"), console=Console(reporter.say, reporter.progress),
+            limits=options.get("limits"), target=options.get("target"),
+            console=Console(reporter.say, reporter.progress),
         )  # fmt: skip
     for row in report["closure"]:
         reporter.say(

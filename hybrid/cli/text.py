@@ -23,6 +23,10 @@ def fit_text(report: dict[str, Any]) -> str:
         f"flash {code['flash']['total'] / 1000:.1f} kB, RAM {code['ram']['context'] / 1000:.1f} kB; leaving at stages "
         + ", ".join(f"{stage['left']:.0%}" for stage in report["stages"])
     )
+    if "front" in report:
+        best = sorted((p for p in report["front"]["points"] if p["on_front"]), key=lambda p: p["mean"])
+        lines.append(f"accuracy against cost on validation, {len(report['front']['points'])} forests tried:")
+        lines += [_point_text(point) for point in best]
     if "baseline" in report:
         dense = report["baseline"]
         lines.append(
@@ -50,6 +54,13 @@ def robustness_lines(found: dict[str, Any]) -> list[str]:
     """Accuracy and mean cost under each condition, and the verdict."""
     rows = [f"{r['name']:>20}  {r['accuracy']:6.1%}  {r['mean_cost'] / 1e6:.3f} M" for r in found["rows"]]
     return [f"accuracy and mean cost of {found['clips']} clips ({found['noise']}):", *rows, found["gains"]["told"]]
+
+
+def _point_text(point: dict[str, Any]) -> str:
+    stages = ", ".join(map(str, point["stages"]))
+    settings = f"stages {stages}; cost weight {point['cost_weight']:g}; exit loss {100 * point['exit_loss']:g} points"
+    taken = "  <- taken" if point["chosen"] else ""
+    return f"  {point['accuracy']:.1%} at {point['mean'] / 1e6:.3f} M ({settings}){taken}"
 
 
 def accuracy_text(found: dict[str, Any]) -> str:

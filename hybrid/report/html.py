@@ -76,6 +76,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "looks": [(look, stats_plots.heat(look)) for look in overview.at(report, "access", "looks") or []],
         "anytime": plots.anytime(report),
         "robustness": plots.robustness(report),
+        "front": plots.front(report),
         "families": plots.families(report, _first(_FAMILIES, by_family)),
         "loss": plots.loss(report),
         "learning": plots.learning(report, sorted(curves, key=_natural)),

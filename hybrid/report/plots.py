@@ -245,6 +245,41 @@ def _robustness(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> str:
     return "Accuracy in the field: " + ", ".join(f"{r['name']} {percent(r['accuracy'])}" for r in rows)
 
 
+def front(report: Mapping[str, Any]) -> Markup | None:
+    """Accuracy against mean cost of the forests that were tried; None where there were none."""
+    rows = [row for row in (report.get("front") or {}).get("points") or [] if isinstance(row, Mapping)]
+    points = [(number(row.get("mean")), number(row.get("accuracy")), row) for row in rows]
+    known = [(cost, 100 * right, row) for cost, right, row in points if cost is not None and right is not None]
+    if not known:
+        return None
+    unit = (report.get("cost") or {}).get("unit", UNIT)
+    return _draw("front", 3.0, lambda axes: _front(axes, known, unit))
+
+
+def _front(axes: Axes, points: list[tuple[float, float, Mapping[str, Any]]], unit: str) -> str:
+    best = sorted((cost, right) for cost, right, row in points if row.get("on_front"))
+    taken = [(cost, right) for cost, right, row in points if row.get("chosen")]
+    axes.plot(*_columns(points), "o", markersize=4, color=_PLACEHOLDERS["soft"], label="tried")
+    if best:
+        xs, ys = _columns(best)
+        axes.step(xs, ys, where="post", marker="o", markersize=4, color=_PLACEHOLDERS["accent"], label="front")
+    if taken:
+        axes.plot(*_columns(taken), "D", markersize=8, color=_PLACEHOLDERS["warm"], label="taken")
+    divisor, prefix = scale(max(cost for cost, _, _ in points))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
+    axes.set_xlabel(f"mean cost of a decision, {prefix} {unit}")
+    axes.set_ylabel("validation accuracy, %")
+    axes.grid(axis="y")
+    axes.legend(loc="lower right", fontsize=11)
+    told = ", ".join(f"{right:.1f} % at {amount(cost, unit)}" for cost, right in best)
+    return f"Accuracy by mean cost of {len(points)} forests; the front: {told}"
+
+
+def _columns(points: Sequence[tuple[Any, ...]]) -> tuple[list[float], list[float]]:
+    return [point[0] for point in points], [point[1] for point in points]
+
+
 def _numbers(values: Any) -> list[float]:
     """`values` where all are numbers, else none."""
     found = [number(value) for value in values or []]

@@ -2,23 +2,27 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import pytest
 
-from hybrid.config import Config, apply, load_config, preset_names
+from hybrid.config import Config, TrunkConfig, apply, load_config, preset_names
 from hybrid.errors import HybridError
 from hybrid.limits import C_HEADERS, LIMITS, check_name, check_settings
 
 BUILT = {  # settings that the front end and the trunk check when they are built from them
     "front_end.frame", "front_end.hop", "front_end.bands", "front_end.fmin", "front_end.fmax",
     "front_end.coefficients", "trunk.heads", "trunk.head_parts", "trunk.extra_parts", "forest.log_mel_regions",
+    "scout.heads", "scout.head_parts", "scout.extra_parts", "forest.stages",
 }  # fmt: skip
+FULL = replace(Config(), scout=TrunkConfig(), forest=replace(Config().forest, stages=(1, 2)))
+"""No tuple of numbers is empty."""
 
 
 def numbers():
     """section.key and value of each number or tuple of numbers."""
     for section in dataclasses.fields(Config):
-        for key, value in dataclasses.asdict(getattr(Config(), section.name)).items():
+        for key, value in dataclasses.asdict(getattr(FULL, section.name)).items():
             first = value[0] if isinstance(value, tuple) else value
             if isinstance(first, int | float) and not isinstance(first, bool):
                 yield f"{section.name}.{key}", value
@@ -26,7 +30,7 @@ def numbers():
 
 def changed(name, value):
     section, _, key = name.partition(".")
-    return apply(Config(), {section: {key: value}}, "test")
+    return apply(FULL, {section: {key: value}}, "test")
 
 
 def test_no_number_is_without_limits():
