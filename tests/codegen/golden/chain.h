@@ -167,10 +167,18 @@ void chain_init(chain_context *ctx);
 #define CHAIN_HOP 4
 #define CHAIN_FRAMES 4
 #define CHAIN_STRIDE 1
-/* Bounds of `.cost`: that of a frame pushed since the decision before, and of all else. */
-#define CHAIN_COST_FRAME 413
-#define CHAIN_COST_DECIDE_MAX 821
-/* Take n samples, any n; every whole frame is computed at once. Nothing happens if pcm is NULL. */
+/* Bounds of `.cost`: of every hop of samples begun since the decision before, of every call of push, and
+ * of all else. With CHAIN_KEEP_SAMPLES frames cost next to nothing until a decision asks for them. */
+#ifdef CHAIN_KEEP_SAMPLES
+#define CHAIN_COST_FRAME 1326
+#define CHAIN_COST_PUSH 252
+#define CHAIN_COST_DECIDE_MAX 2872
+#else
+#define CHAIN_COST_FRAME 928
+#define CHAIN_COST_PUSH 126
+#define CHAIN_COST_DECIDE_MAX 912
+#endif
+/* Take n samples, any n; every whole frame is looked at at once. Nothing happens if pcm is NULL. */
 void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
 /* Non-zero once a whole window of frames has been pushed. */
 int32_t chain_ready(const chain_context *ctx);
@@ -181,8 +189,13 @@ chain_result chain_decide(chain_context *ctx);
 /* The same decision inside a budget of instructions, which it never exceeds: the best answer so far.
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
-#define CHAIN_WITHIN_MIN 328
-#define CHAIN_WITHIN_MAX 1277
+#ifdef CHAIN_KEEP_SAMPLES
+#define CHAIN_WITHIN_MIN 419
+#define CHAIN_WITHIN_MAX 3419
+#else
+#define CHAIN_WITHIN_MIN 419
+#define CHAIN_WITHIN_MAX 1459
+#endif
 chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
 #endif
 #else
@@ -266,7 +279,7 @@ static inline int16_t *chain_avg_at(chain_context *ctx)
 HYB_SHARED void chain_avg_row(chain_context *ctx, int32_t row) {
   HYB_ON_COMPUTE(ctx, 0, 0);
   hyb_memo_set(ctx->avg_rows, row);
-  ctx->cost += 405u;
+  ctx->cost += 476u;
   chain_avg_compute(ctx, row);
 }
 HYB_SHARED void chain_avg_rows(chain_context *ctx, int32_t first, int32_t last) {
@@ -491,19 +504,21 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
     ctx->rows = 3;
 #ifdef CHAIN_KEEP_SAMPLES
     hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 1);
-    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964695u);
+    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964423u);
 #else
-    ctx->cost = hyb_spend(ctx->cost, 131u, 4294966371u);
+    ctx->cost = hyb_spend(ctx->cost, 131u, 4294966383u);
 #endif
   }
 #ifdef CHAIN_KEEP_SAMPLES
-  ctx->cost = hyb_spend(ctx->cost, 126u, 4294964695u);
+  ctx->cost = hyb_spend(ctx->cost, 126u, 4294964423u);
   ctx->slot = ctx->slot == 4 ? 0 : ctx->slot + 1;
   ctx->filled = 0;
 #else
   HYB_ON_COMPUTE(ctx, 0, 0);
-  chain_avg_compute(ctx);
-  ctx->cost = hyb_spend(ctx->cost, 413u, 4294966474u);
+  chain_avg_compute(ctx, ctx->rows);
+  ctx->cost = hyb_spend(ctx->cost, 539u, 4294966383u);
+  hyb_next_frame(ctx->frame, &ctx->filled, 4, 4);
+#endif
   ctx->rows++;
   ctx->fresh = hyb_min(ctx->fresh + 1, 4);
 }
@@ -518,10 +533,10 @@ static size_t chain_take(chain_context *ctx, const int16_t *pcm, size_t n) {
     taken = hyb_keep(ctx->samples, 20, 0, at, pcm, taken);
   }
   ctx->filled += (int32_t)taken;
-  ctx->cost = hyb_spend(ctx->cost, times * (126u + ((uint32_t)taken * 435u >> 8)), 4294964695u);
+  ctx->cost = hyb_spend(ctx->cost, times * (126u + ((uint32_t)taken * 435u >> 8)), 4294964423u);
 #else
   const size_t taken = hyb_take(ctx->frame, &ctx->filled, 4, pcm, n);
-  ctx->cost = hyb_spend(ctx->cost, 126u + ((uint32_t)taken * 435u >> 8), 4294966371u);
+  ctx->cost = hyb_spend(ctx->cost, 126u + ((uint32_t)taken * 435u >> 8), 4294966383u);
 #endif
   return taken;
 }
@@ -549,7 +564,7 @@ chain_result chain_decide(chain_context *ctx) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  ctx->cost += 56u;
+  ctx->cost += 147u;
   result = chain_run(ctx);
   ctx->cost = 0;
   HYB_ON_DECIDED(ctx);
@@ -557,20 +572,20 @@ chain_result chain_decide(chain_context *ctx) {
 }
 #ifdef CHAIN_WITHIN
 #ifdef CHAIN_KEEP_SAMPLES
-#define CHAIN_WITHIN_START 856u
+#define CHAIN_WITHIN_START 694u
 static const uint32_t chain_steps[4][2] = {
-  {50u, 906u},
-  {2230u, 3136u},
-  {50u, 3186u},
-  {461u, 3228u},
+  {114u, 808u},
+  {2458u, 3266u},
+  {114u, 3380u},
+  {529u, 3419u},
 };
 #else
-#define CHAIN_WITHIN_START 856u
+#define CHAIN_WITHIN_START 694u
 static const uint32_t chain_steps[4][2] = {
-  {50u, 906u},
-  {554u, 1460u},
-  {50u, 1510u},
-  {42u, 1552u},
+  {114u, 808u},
+  {498u, 1306u},
+  {114u, 1420u},
+  {39u, 1459u},
 };
 #endif
 static chain_result chain_prior(chain_context *ctx) {
@@ -585,13 +600,13 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
   result.stage = 0;
   chain_maps0(ctx);
-  if (ctx->cost - before + 498u > budget && budget < 1124u) goto spent;
+  if (ctx->cost - before + chain_steps[1][0] > budget && budget < chain_steps[1][1]) goto spent;
   chain_trees(ctx, 0, 1, 0, 0);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  if (ctx->cost - before + 114u > budget && budget < 1238u) goto done;
+  if (ctx->cost - before + chain_steps[2][0] > budget && budget < chain_steps[2][1]) goto done;
   result.stage = 1;
   chain_maps1(ctx);
-  if (ctx->cost - before + 39u > budget && budget < 1277u) goto spent;
+  if (ctx->cost - before + chain_steps[3][0] > budget && budget < chain_steps[3][1]) goto spent;
   chain_trees(ctx, 1, 2, 2, 3);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   goto done;
@@ -609,12 +624,12 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  if (512u + 114u > budget && budget < 626u) {
-    ctx->cost += 328u;
+  if (CHAIN_WITHIN_START + chain_steps[0][0] > budget && budget < chain_steps[0][1]) {
+    ctx->cost += CHAIN_WITHIN_MIN;
     result = chain_prior(ctx);
   }
   else {
-    ctx->cost += 512u;
+    ctx->cost += CHAIN_WITHIN_START;
     result = chain_run_within(ctx, before, budget);
   }
   ctx->cost = 0;
