@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.window_s": (0.001, 60.0),
     "audio.hop_s": (0.001, 60.0),
     "front_end.floor": (1e-12, 1.0),
+    "front_end.keep_bands": (0, 127),
     "front_end.placed": (0, 512),
     "front_end.place_step": (1, 512),
     "trunk.channels": (1, 1024),
@@ -38,6 +39,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "training.teacher_bands": (1, 128),
     "training.teacher_floor": (1e-12, 1.0),
     "training.average": (0.0, 0.999999),
+    "training.band_l1": (0.0, 100.0),
     "training.teachers": (0, 16),
     "training.teacher_epochs": (0, MANY),
     "training.epochs": (0, MANY),
@@ -118,6 +120,23 @@ def check_settings(config: Config) -> None:
         raise HybridError(f"cost.core: {error}") from None
     front_end(config)
     trunk_spec(config)
+    if config.training.band_l1:
+        _check_gains(config)
+
+
+def _check_gains(config: Config) -> None:
+    """Raise HybridError for a trunk whose first convolution cannot take up gains of bands."""
+    trunk = config.trunk
+    if trunk.family != "time":
+        raise HybridError(
+            f"training.band_l1 cannot be used with trunk.family {trunk.family!r}, whose first convolution has the same "
+            f"weights for all bands: set it to 0, or use the family 'time'"
+        )
+    if trunk.depthwise_relu and trunk.first == "separable":
+        raise HybridError(
+            "training.band_l1 cannot be used with trunk.depthwise_relu, whose batch norm undoes any gain of a band: "
+            "set one of them to 0 and false, or trunk.first to 'conv'"
+        )
 
 
 def _setting(config: Config, name: str) -> Any:

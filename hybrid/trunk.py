@@ -32,7 +32,9 @@ def trunk_spec(config: Config) -> TrunkSpec:
             for channels, kernel, stride, kind in zip(trunk.channels, kernels, strides, kinds, strict=True)
         )
         frames = mel_settings(config).frames(window_samples(config))
-        return TrunkSpec(trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts)
+        return TrunkSpec(
+            trunk.family, frames, front.heard_bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts
+        )
     except ValueError as error:
         raise HybridError(f"trunk: {error}") from None
 
@@ -73,4 +75,5 @@ def mel_settings(config: Config) -> LogMelSettings:
         front.floor,
         front.placed,
         front.place_step,
+        front.keep_bands,
     )

@@ -77,23 +77,58 @@ class FloatBlock(nn.Module):
 
 
 class FloatTrunk(nn.Module):
-    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`."""
+    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`.
 
-    def __init__(self, spec: TrunkSpec, classes: int) -> None:
+    gains: learn a gain, not negative, for each band in front of the trunk (family 'time' only).
+    """
+
+    def __init__(self, spec: TrunkSpec, classes: int, gains: bool = False) -> None:
         super().__init__()
+        if gains and spec.family != "time":
+            raise ValueError("gains of bands need a trunk of the family 'time', whose first block tells bands apart")
+        self.band_gains = nn.Parameter(torch.ones(spec.bands)) if gains else None
         self.spec, self.classes = spec, classes
         self.blocks = nn.ModuleList(FloatBlock(spec, d) for d in range(1, len(spec.blocks) + 1))
         self.heads = nn.ModuleDict({str(d): nn.Linear(spec.head_inputs(d), classes) for d in spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:
         """Logits [clip, class] of every head, in order of depth. logmel: [clip, frame, band]."""
-        x, logits = as_maps(logmel * INPUT_GAIN, self.spec.family), []
+        x, logits = as_maps(logmel * self.input_gain(), self.spec.family), []
         for depth, block in enumerate(self.blocks, 1):
             x = block(x)
             if depth in self.spec.heads:
                 features = [f for parts in self.spec.head_parts for f in pooled(x, parts)]
                 logits.append(self.heads[str(depth)](torch.cat(features, 1)))
         return logits
+
+    def input_gain(self) -> Tensor | float:
+        """What log2 units are multiplied by: one number, or one for each band."""
+        return INPUT_GAIN if self.band_gains is None else INPUT_GAIN * self.band_gains.abs()
+
+    def _heard(self) -> Tensor:
+        """Gain of each band times the weights that read it in the first block, [band]: what nothing can undo."""
+        block = self.blocks[0]
+        heard = block.spatial.weight.flatten(1).norm(dim=1)
+        if block.pointwise is not None:
+            heard = heard * block.pointwise.weight.flatten(1).norm(dim=0)
+        else:
+            heard = block.spatial.weight.transpose(0, 1).flatten(1).norm(dim=1)
+        return heard if self.band_gains is None else heard * self.band_gains.abs()
+
+    def band_penalty(self) -> Tensor:
+        """L1 norm of how strongly the bands are heard, at a fixed L2 norm: 1 where all are heard alike, less for few.
+
+        Batch norm makes the scale of all bands together mean nothing, and the weights behind a gain could make up for
+        it: so the penalty is on their product, and its scale is fixed.
+        """
+        heard = self._heard()
+        return heard.sum() / (len(heard) ** 0.5 * heard.norm() + 1e-12)
+
+    @torch.no_grad()
+    def band_strengths(self) -> np.ndarray:
+        """How strongly each band is heard, the strongest 1: float64 [band]. Family 'time' only."""
+        heard = self._heard().double().numpy()
+        return heard / max(float(heard.max()), 1e-12)
 
 
 class ResidualBlock(nn.Module):
@@ -279,7 +314,7 @@ class QuantTrunk(nn.Module):
         super().__init__()
         self.spec, self.classes = trunk.spec, trunk.classes
         self.blocks = nn.ModuleList(
-            nn.ModuleList(fold_block(b, INPUT_GAIN if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
+            nn.ModuleList(fold_block(b, trunk.input_gain() if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
         )
         self.heads = nn.ModuleDict({str(d): QuantHead(trunk.heads[str(d)], self.spec, d) for d in self.spec.heads})
 
@@ -339,11 +374,12 @@ def level_channels(depthwise: QuantConv, pointwise: QuantConv, output: Tensor) -
 
 
 @torch.no_grad()
-def fold_block(block: FloatBlock, gain: float) -> list[QuantConv]:
-    """The convolutions of a block with batch norm folded in; `gain` scales the block's input."""
+def fold_block(block: FloatBlock, gain: Tensor | float) -> list[QuantConv]:
+    """The convolutions of a block with batch norm folded in; `gain` scales the block's input, or each channel of it."""
     if block.pointwise is None:
-        return [QuantConv(*fold_norm(block.spatial.weight * gain, block.norm), relu=True)]
-    spatial = block.spatial.weight * gain
+        each = gain[None, :, None, None] if isinstance(gain, Tensor) else gain
+        return [QuantConv(*fold_norm(block.spatial.weight * each, block.norm), relu=True)]
+    spatial = block.spatial.weight * (gain[:, None, None, None] if isinstance(gain, Tensor) else gain)
     if block.between is None:
         first = QuantConv(spatial, torch.zeros(len(spatial)), relu=False)
     else:

@@ -43,10 +43,10 @@ def pool_key(
     rest: tuple[object, ...],
 ) -> list[object]:
     """All that pool and soft labels depend on, as JSON can write it."""
-    own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
+    own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads", "band_l1")
     own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
-    heard = {k: v for k, v in asdict(mel).items() if v or k != "placed"}
+    heard = {k: v for k, v in asdict(mel).items() if v or k not in ("placed", "keep_bands")}
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
     return ["pool", POOL_VERSION, torch.__version__, seed, shared, heard, digests, list(rest)]
 
@@ -72,7 +72,7 @@ def make_pool(
     extra = np.full(noise_clips, -1 if noise_class is None else noise_class, np.int64)
     labels = np.concatenate([labels.astype(np.int64), extra])
     alone = np.arange(len(pcm)) >= len(pcm) - noise_clips
-    copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.bands * 2)
+    copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.heard_bands * 2)
 
     def one(number: int) -> np.ndarray:
         generator = run.generator(COPIES, number)

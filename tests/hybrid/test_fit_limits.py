@@ -19,6 +19,7 @@ def numbers():
     """section.key and value of each number or tuple of numbers."""
     for section in dataclasses.fields(Config):
         for key, value in dataclasses.asdict(getattr(Config(), section.name)).items():
+            value = value or (0,) if isinstance(value, tuple) else value  # an empty tuple: of numbers
             first = value[0] if isinstance(value, tuple) else value
             if isinstance(first, int | float) and not isinstance(first, bool):
                 yield f"{section.name}.{key}", value
