@@ -34,6 +34,7 @@ from hybrid.front_end import LOG_MEL, front_end
 from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
+from hybrid.prune import prune_bands
 from hybrid.staging import TreeData, cleaned, dense_forest, fit_forest
 from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
@@ -195,15 +196,21 @@ def fit(
     command: str = "",
     synthetic: bool = False,
     limits: Limits | None = None,
+    prune: float | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
 
     limits: search for the best model inside them, see hybrid.budget; else the model as configured.
+    prune: leave out the mel bands that are not worth their price, see hybrid.prune; the share of validation accuracy
+    that this may cost.
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
     check_request(out, config, name, head, compiler)
+    if prune is not None and limits is not None:
+        raise HybridError("--prune-bands cannot be combined with --max-flash, --max-ram, --max-cost or --board: fit "
+                          "inside the limits first, then prune with the settings found (trunk.channels)")  # fmt: skip
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus
@@ -216,6 +223,13 @@ def fit(
         found = _fit_within(limits, splits, loaded.noise, labels, config, name, seed, head, console)
         config, fitted = found.config, found.fitted
         budget = {"budget": {"limits": asdict(limits), "need": asdict(found.need), "tried": found.tried}}
+    if prune is not None:
+        pruned = prune_bands(
+            fitted, config,
+            lambda c: fit_windows(splits["train"], splits["validation"], loaded.noise, labels, c, name, seed, console),
+            splits, head, prune, console.say, console.progress,
+        )  # fmt: skip
+        config, fitted, budget = pruned.config, pruned.fitted, pruned.report
     plan, other = (fitted.plan, fitted.dense) if head == "trees" else (fitted.dense, fitted.plan)
     if not plan.maps:
         raise HybridError(f"{data}: {NO_SPLIT}: add clips, lower forest.min_leaf, or use --head dense")
@@ -378,6 +392,7 @@ def _learning(trunk: TrainedTrunk) -> dict[str, Any]:
     return {
         "epoch": [starts[p.phase] + p.epoch for p in points],
         "train_loss": [p.loss for p in points],
+        "band_strengths": list(trunk.bands),
         "validation_accuracy": {h: [p.validation[i] for p in points] for i, h in enumerate(heads)},
     }
 

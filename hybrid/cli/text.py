@@ -23,6 +23,8 @@ def fit_text(report: dict[str, Any]) -> str:
         f"flash {code['flash']['total'] / 1000:.1f} kB, RAM {code['ram']['context'] / 1000:.1f} kB; leaving at stages "
         + ", ".join(f"{stage['left']:.0%}" for stage in report["stages"])
     )
+    if "pruning" in report:
+        lines += pruning_text(report["pruning"])
     if "baseline" in report:
         dense = report["baseline"]
         lines.append(
@@ -32,6 +34,21 @@ def fit_text(report: dict[str, Any]) -> str:
         )
     lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
     return "\n".join(lines)
+
+
+def pruning_text(found: dict[str, Any]) -> list[str]:
+    """What leaving out bands did, before and after."""
+    if found["chosen"] is None:
+        return [f"bands: none of {len(found['tried']) - 1} refits keeps {100 * found['budget']:g} points at less cost"]
+    lines = [f"bands: {found['chosen']}"]
+    for when in ("before", "after"):
+        row = found[when]
+        lines.append(
+            f"  {when}: {row['bands']} bands, validation {row['validation']['accuracy']:.1%}, test "
+            f"{row['test']['accuracy']:.1%}, mean {row['test']['mean_cost'] / 1e6:.3f}, eager {row['eager'] / 1e6:.3f}"
+            " M instructions"
+        )
+    return lines
 
 
 def accuracy_text(found: dict[str, Any]) -> str:
