@@ -61,8 +61,6 @@ AxisRule = All | Sliding | Regions
 Rule = tuple[AxisRule, AxisRule, AxisRule]
 """What one output tile reads of one input: one axis rule per *input* axis."""
 
-SAME: Rule = (Sliding(TIME), Sliding(BAND), Sliding(CHANNEL))
-
 
 def whole(shape: Shape) -> Box:
     """The box that covers a map."""

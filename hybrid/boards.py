@@ -11,11 +11,12 @@ from typing import Any
 from hybrid.errors import HybridError
 
 KB = 1024
+UNCHECKED = "rounded, not checked against a datasheet"
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board of boards.toml; currents are None where no document in hand states them."""
+    """A board of boards.toml; a current is None where it is not known, its source None where it was not checked."""
 
     name: str
     title: str
@@ -26,7 +27,20 @@ class Board:
     volts: float
     active_ma: float | None = None
     sleep_ua: float | None = None
+    active_source: str | None = None
+    sleep_source: str | None = None
     stand_in: bool = False
+
+    @property
+    def currents(self) -> str:
+        """Where the currents come from."""
+        known = [(self.active_ma, self.active_source), (self.sleep_ua, self.sleep_source)]
+        unchecked = [source is None for current, source in known if current is not None]
+        if not unchecked:
+            return "currents not known"
+        if all(unchecked):
+            return f"typical currents of the chip: {UNCHECKED}"
+        return "typical currents of the chip" + (f", one of them {UNCHECKED}" if any(unchecked) else ", documented")
 
 
 @cache
@@ -61,7 +75,7 @@ def on_board(board: Board, bench: dict[str, Any], interval: float, battery_mah: 
     """What a benched model makes of a board: shares of memory, and estimates of time, energy and battery life.
 
     interval: seconds between decisions; battery_mah: capacity in mAh. Time comes from the cycle estimate where Arm
-    publishes timings of the core, else from one cycle an instruction; energy from the board's documented currents.
+    publishes timings of the core, else from one cycle an instruction; energy from the currents (see `Board.currents`).
     """
     flash, ram, way = need(bench)
     cycles = bench["cycles"]["lazy"]["likely"] if bench["cycles"] else bench["lazy"]["mean"]
@@ -104,7 +118,7 @@ def over(board: Board, bench: dict[str, Any]) -> list[str]:
 def _what(board: Board, bench: dict[str, Any]) -> str:
     base = "estimated cycles" if bench["cycles"] else "one cycle an instruction assumed"
     core = f"{bench['core']} in place of the board's core, " if board.stand_in else ""
-    return f"estimate: {core}{base} at {board.clock_mhz:g} MHz, documented typical currents of the chip"
+    return f"estimate: {core}{base} at {board.clock_mhz:g} MHz, {board.currents}"
 
 
 def _energy(board: Board, seconds: float) -> float | None:
@@ -124,11 +138,15 @@ def listing() -> str:
     width = max(map(len, boards()))
     lines = []
     for name, b in boards().items():
-        active = "-" if b.active_ma is None else f"{b.active_ma:g} mA"
-        sleep = "-" if b.sleep_ua is None else f"{b.sleep_ua:g} uA"
+        active = _current(b.active_ma, "mA", b.active_source)
+        sleep = _current(b.sleep_ua, "uA", b.sleep_source)
         core = f"as {b.core}" if b.stand_in else b.core
         lines.append(
             f"{name:<{width}}  {core:<16} {b.clock_mhz:>4g} MHz  {b.flash_kb:>5,} kB flash {b.ram_kb:>5,} kB RAM  "
             f"{active:>8} active {sleep:>8} asleep  {b.title}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, f"~ {UNCHECKED}; sources of the others: hybrid/boards.toml"])
+
+
+def _current(value: float | None, unit: str, source: str | None) -> str:
+    return "-" if value is None else f"{'' if source else '~'}{value:g} {unit}"

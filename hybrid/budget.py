@@ -36,6 +36,12 @@ STEP = 8
 ENOUGH = 2
 STACK = 1024
 """Bytes set aside for the stack where a board gives the limit; measured stacks are below."""
+REMEDIES = {
+    "flash": "lower trunk.channels or trunk.kernels, take fewer trunk.heads",
+    "ram": "shorten audio.window_s, lower front_end.bands or trunk.channels",
+    "cost": "lengthen front_end.hop, lower front_end.bands or trunk.kernels",
+}
+"""Settings that bring a model below the ladder's smallest."""
 UNITS = {"": 1, "k": 1000, "kb": 1000, "kib": 1024, "m": 1_000_000, "mb": 1_000_000, "mib": 1 << 20}
 
 
@@ -101,10 +107,11 @@ def ladder(config: Config, head: str) -> Iterator[list[Config]]:
     """Widths from the configured one down; of each, settings with fewer and fewer rounds of the forest."""
     seen = set()
     for share in WIDTHS:
-        channels = tuple(_narrowed(c, share) for c in config.trunk.channels)
-        if channels not in seen:
-            seen.add(channels)
-            narrow = replace(config, trunk=replace(config.trunk, channels=channels))
+        channels, scout = (tuple(_narrowed(c, share) for c in t.channels) for t in (config.trunk, config.scout))
+        if (channels, scout) not in seen:
+            seen.add((channels, scout))
+            trunks = {"trunk": replace(config.trunk, channels=channels), "scout": replace(config.scout, channels=scout)}
+            narrow = replace(config, **trunks)
             yield [narrow] if head == "dense" else _fewer_rounds(narrow)
 
 
@@ -162,7 +169,14 @@ def find(
             break
     if not inside:
         raise HybridError(_impossible(limits, tried))
-    return max(reversed(inside), key=lambda pair: pair[0])[1]
+    right, best = max(reversed(inside), key=lambda pair: pair[0])
+    say(f"budget: {_shown(best.config)} taken: the best on validation ({right:.1%}) of {len(inside)} inside the limits")
+    return best
+
+
+def _shown(settings: Config) -> str:
+    rounds, channels = settings.forest.rounds, "-".join(map(str, settings.trunk.channels))
+    return f"channels {channels}, rounds {'-'.join(map(str, rounds))}"
 
 
 def _accuracy(plan: Plan, validation: Windows) -> float:
@@ -178,11 +192,13 @@ def _note(
     over = limits.over(need)
     about = {"channels": list(settings.trunk.channels), "rounds": list(settings.forest.rounds)}
     tried.append({**about, **asdict(need), "over": over, "validation": accuracy})
-    shown = "-".join(map(str, settings.trunk.channels))
-    trained = "untrained, without trees" if accuracy is None else f"validation {accuracy:.1%}"
+    channels = "-".join(map(str, settings.trunk.channels))
+    trained = f"{_shown(settings)}: validation {accuracy:.1%}" if accuracy is not None else (
+        f"channels {channels}, untrained, without trees"
+    )  # fmt: skip
     verdict = "over in " + ", ".join(f"{k} by {v:,}" for k, v in over.items()) if over else "inside"
     say(
-        f"budget: channels {shown}, {trained}: flash {need.flash:,}, RAM {need.ram:,} bytes, at most {need.cost:,} "
+        f"budget: {trained}: flash {need.flash:,}, RAM {need.ram:,} bytes (samples included), at most {need.cost:,} "
         f"instructions: {verdict}"
     )
 
@@ -196,9 +212,10 @@ def _impossible(limits: Limits, tried: Sequence[dict[str, Any]]) -> str:
         least = min(row[name] for row in tried)
         if limit is not None and least > limit:
             parts.append(f"--max-{name} {limit:,} cannot be met: the smallest model tried{what} takes {least:,}, "
-                         f"{least - limit:,} more")  # fmt: skip
+                         f"{least - limit:,} more ({REMEDIES[name]})")  # fmt: skip
     if not parts:
         closest = min(tried, key=lambda row: sum(v / getattr(limits, k) for k, v in row["over"].items()))
         over = ", ".join(f"--max-{k} by {v:,}" for k, v in closest["over"].items())
-        parts.append(f"no model tried keeps all limits together: the closest breaks {over}")
-    return f"{'; '.join(parts)}: raise the limit, or lower trunk.channels, trunk.heads or front_end.bands"
+        remedies = "; ".join(dict.fromkeys(REMEDIES[name] for name in closest["over"]))
+        parts.append(f"no model tried keeps all limits together: the closest breaks {over} ({remedies})")
+    return f"{'; '.join(parts)}: raise the limit, or change the settings named"

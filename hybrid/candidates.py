@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from feature_extractors.cnn.quantise import head_name
 from feature_extractors.graph import FeatureMap, Graph
 from feature_extractors.ops.affine import Affine
 from feature_extractors.ops.convolution import Conv
@@ -18,17 +17,21 @@ KINDS = ("logits", "pooled", "positions", "log_mel", "log_mel_pooled", "frame")
 depth's last convolution. log_mel: single cells; log_mel_pooled: their regions; frame: energy and zero crossings."""
 
 
-def stage_features(graph: Graph, kinds: Sequence[str], depth: int, last: bool) -> list[Feature]:
-    """Features of one stage: those new at `depth` (log-mel and frame features come with the first depth).
+def stage_features(graph: Graph, kinds: Sequence[str], heads: Sequence[str]) -> list[list[Feature]]:
+    """For each head the features new at its stage (log-mel and frame features come with the first).
 
-    Single positions are offered at the last depth only: there are many, and each costs a whole receptive field.
-    Raises HybridError for an unknown kind.
+    heads: maps of logits, in order of the stages. Single positions are offered at the last stage only: there are many,
+    and each costs a whole receptive field. Raises HybridError for an unknown kind.
     """
     check_kinds(kinds)
-    chosen = [m for m in graph if kind_of(graph, m) in kinds and _depth_of(graph, m) == depth]
-    if not last:
-        chosen = [m for m in chosen if kind_of(graph, m) != "positions"]
-    return [Feature(m.name, index) for m in chosen for index in _elements(m)]
+    result: list[list[Feature]] = [[] for _ in heads]
+    known = [_convolutions(graph, head) for head in heads]
+    for item in graph:
+        kind, own = kind_of(graph, item), _convolutions(graph, item.name)
+        stage = next((i for i, covered in enumerate(known) if own <= covered), None)
+        if kind in kinds and stage is not None and (kind != "positions" or stage == len(heads) - 1):
+            result[stage] += [Feature(item.name, index) for index in _elements(item)]
+    return result
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
@@ -60,20 +63,13 @@ def describe(graph: Graph, feature: Feature) -> str:
 
 def depth_of(graph: Graph, item: FeatureMap) -> int:
     """Number of trunk blocks that a map closes over: the distinct standard convolutions on its way."""
-    return sum(isinstance(m.op, Conv) for m in graph.closure([item.name]))
+    return len(_convolutions(graph, item.name))
 
 
-def _depth_of(graph: Graph, item: FeatureMap) -> int:
-    # Stages begin at the first head, so what is shallower belongs to it.
-    heads = [depth_of(graph, m) for m in graph if isinstance(m.op, Affine)]
-    own = depth_of(graph, item)
-    return min((h for h in heads if h >= own), default=own)
+def _convolutions(graph: Graph, name: str) -> set[str]:
+    return {m.name for m in graph.closure([name]) if isinstance(m.op, Conv)}
 
 
 def _elements(item: FeatureMap) -> Iterable[tuple[int, int, int]]:
     return itertools.product(*(range(s) for s in item.value.shape))  # type: ignore[return-value]
 
-
-def head_map(graph: Graph, depth: int) -> str | None:
-    """The map of a depth's logits, if the trunk has a head there."""
-    return head_name(depth) if head_name(depth) in graph else None

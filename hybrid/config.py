@@ -140,6 +140,9 @@ class DataConfig:
     subset: str | None = None
     test_fold: str | None = None
     validation_fold: str | None = None
+    """'none' draws validation clips from all folds but the test fold."""
+    validation_share: float = 0.1
+    """Share of each class's clips, where the data names no validation split."""
     leave_out: str | None = None
     test_takes: str | None = None
     silence_clips: int = 50
@@ -153,6 +156,9 @@ class Config:
     audio: AudioConfig = field(default_factory=AudioConfig)
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
+    scout: TrunkConfig = field(default_factory=lambda: TrunkConfig(channels=()))
+    """A smaller trunk in front, whose heads are the first stages; none while it has no channels. With a first block
+    'conv' of kernel 1 and stride 2 it hears every second frame: decisions that leave there never compute the others."""
     training: TrainSettings = field(default_factory=TrainSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     forest: ForestConfig = field(default_factory=ForestConfig)

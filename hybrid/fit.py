@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from codegen import interpret
 from codegen.artifacts import write_code, write_test_vectors
 from codegen.plan import Plan
 from feature_extractors.cnn.pool import Pool, spoken_copies
-from feature_extractors.cnn.quantise import LOGIT_SCALE, head_name
+from feature_extractors.cnn.quantise import LOGIT_SCALE
 from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
@@ -105,13 +106,13 @@ def fit_windows(
         )  # fmt: skip
     add_trunk(graph, trunk.quantised, LOG_MEL, config.trunk.group)
     with console.phase("forest"):
-        wanted, offered = _feature_maps(graph, config)
+        wanted, offered = _feature_maps(graph, config, trunk.quantised.heads)
         spoken = spoken_copies(
             training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
         )
         data = _tree_data(graph, trunk.pool, config, wanted, spoken)
         forest = fit_forest(
-            graph, data, config.trunk.heads, config.forest, LOGIT_SCALE, seed,
+            graph, data, trunk.quantised.heads, config.forest, LOGIT_SCALE, seed,
             lambda done, total: console.progress("forest stages", done, total),
         )  # fmt: skip
         forest = cleaned(forest, data.maps, config.forest)
@@ -122,14 +123,13 @@ def fit_windows(
         forest = forest.with_margins(exits.margins)
         plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
-    last = dense_forest(len(labels), head_name(config.trunk.heads[-1]), shift, config.forest.unit)
+    last = dense_forest(len(labels), trunk.quantised.heads[-1], shift, config.forest.unit)
     return Fitted(plan, Plan(name, labels, graph, last, core), trunk, offered, exits)
 
 
-def _feature_maps(graph: Graph, config: Config) -> tuple[list[str], int]:
-    heads = config.trunk.heads
-    offered = [f for d in heads for f in stage_features(graph, config.forest.features, d, d == heads[-1])]
-    bases = {head_name(d) for d in heads} if config.forest.base else set()
+def _feature_maps(graph: Graph, config: Config, heads: Sequence[str]) -> tuple[list[str], int]:
+    offered = list(chain.from_iterable(stage_features(graph, config.forest.features, heads)))
+    bases = set(heads) if config.forest.base else set()
     return sorted({f.map for f in offered} | bases), len(offered)
 
 
@@ -305,7 +305,8 @@ def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Consol
         data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,
         validation_fold=chosen.validation_fold, leave_out=chosen.leave_out, test_takes=chosen.test_takes,
         silence_clips=chosen.silence_clips, silence_fraction=chosen.silence_fraction,
-        silence_seconds=config.audio.window_s, seed=Options().seed,
+        silence_seconds=config.audio.window_s,
+        validation_share=chosen.validation_share, seed=Options().seed,
     )  # fmt: skip
     loaded = load_corpus(
         corpus, config.audio.rate, skip_bad, lambda done, total: console.progress("decoding", done, total)
@@ -388,7 +389,7 @@ def _learning(trunk: TrainedTrunk) -> dict[str, Any]:
     for point in points:
         starts.setdefault(point.phase, last)
         last = starts[point.phase] + point.epoch
-    heads = [f"depth {d}" for d in trunk.spec.heads]
+    heads = trunk.spec.head_names()
     return {
         "epoch": [starts[p.phase] + p.epoch for p in points],
         "train_loss": [p.loss for p in points],

@@ -20,6 +20,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.rate": (1000, 192_000),
     "audio.window_s": (0.001, 60.0),
     "audio.hop_s": (0.001, 60.0),
+    "data.validation_share": (0.01, 0.5),
     "front_end.floor": (1e-12, 1.0),
     "front_end.keep_bands": (0, 127),
     "front_end.placed": (0, 512),
@@ -30,6 +31,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "trunk.band_kernels": (1, 64),
     "trunk.band_strides": (1, 64),
     "trunk.group": (1, 1024),
+    "scout.channels": (1, 1024),
+    "scout.kernels": (1, 64),
+    "scout.strides": (1, 64),
+    "scout.band_kernels": (1, 64),
+    "scout.band_strides": (1, 64),
+    "scout.group": (1, 1024),
     "training.copies": (1, 10_000),
     "training.pool_bytes": (1_000_000, 10**12),
     "training.teacher_widths": (1, 4096),
@@ -126,17 +133,19 @@ def check_settings(config: Config) -> None:
 
 def _check_gains(config: Config) -> None:
     """Raise HybridError for a trunk whose first convolution cannot take up gains of bands."""
-    trunk = config.trunk
-    if trunk.family != "time":
-        raise HybridError(
-            f"training.band_l1 cannot be used with trunk.family {trunk.family!r}, whose first convolution has the same "
-            f"weights for all bands: set it to 0, or use the family 'time'"
-        )
-    if trunk.depthwise_relu and trunk.first == "separable":
-        raise HybridError(
-            "training.band_l1 cannot be used with trunk.depthwise_relu, whose batch norm undoes any gain of a band: "
-            "set one of them to 0 and false, or trunk.first to 'conv'"
-        )
+    for name, trunk in (("trunk", config.trunk), ("scout", config.scout)):
+        if not trunk.channels:
+            continue
+        if trunk.family != "time":
+            raise HybridError(
+                f"training.band_l1 cannot be used with {name}.family {trunk.family!r}, whose first convolution has the "
+                f"same weights for all bands: set it to 0, or use the family 'time'"
+            )
+        if trunk.depthwise_relu and trunk.first == "separable":
+            raise HybridError(
+                f"training.band_l1 cannot be used with {name}.depthwise_relu, whose batch norm undoes any gain of a "
+                f"band: set one of them to 0 and false, or {name}.first to 'conv'"
+            )
 
 
 def _setting(config: Config, name: str) -> Any:

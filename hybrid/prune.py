@@ -4,8 +4,8 @@ Candidates leave out bands at the top, at the bottom, in between (those whose pe
 windows is least for their price, and those that a penalty in training made fade), or take a bank of fewer, wider bands.
 Each is refitted with a shortened training of trunk and forest (`SHORT`), beside a model of all bands that is shortened
 as well; all learn from the same pool of augmented clips. Of the candidates that keep the budget against it, the
-cheapest by mean cost on validation is refitted in full and held against the first model; if it breaks the budget or
-costs no less, the next one has its turn, `TRIES` in all. If none holds, the first model stays.
+cheapest, every map computed, is refitted in full and held against the first model; if it breaks the budget or costs no
+less in the mean on validation, the next one has its turn, `TRIES` in all. If none holds, the first model stays.
 
 The budget: on validation a candidate may get at most so much less accuracy, and its mean log-loss may rise by at most
 `NATS` as much, which is about what turning so many right windows into wrong ones would take. The second is the finer
@@ -72,6 +72,8 @@ class Figures:
     loss: float
     mean_cost: float
     p95_cost: float
+    eager: int
+    """Instructions where every map is computed whole: exits, which differ by chance, are not in it."""
 
     def keeps(self, before: Figures, budget: float) -> bool:
         """Whether accuracy and log-loss stay inside the budget (a share, 0.005 = half a percentage point)."""
@@ -135,14 +137,14 @@ class _Search:
         """The candidates that keep the budget after a short training, the cheapest first."""
         base = self._fitted(shortened(self.config))
         self._note(None, "short", base, None, None)
-        kept = []
+        kept: list[tuple[int, int, Candidate]] = []
         for candidate in offered:
             found = self._fitted(shortened(candidate.of(self.config)))
-            inside = found.keeps(base, self.budget) and found.mean_cost < base.mean_cost
+            inside = found.keeps(base, self.budget) and found.eager < base.eager
             self._note(candidate, "short", found, base, inside)
             if inside:
-                kept.append((found.mean_cost, len(kept), candidate))
-        return [candidate for _, _, candidate in sorted(kept)]
+                kept.append((found.eager, len(kept), candidate))
+        return [candidate for _, _, candidate in sorted(kept, key=lambda entry: entry[:2])]
 
     def settle(self, ranked: Sequence[Candidate], before: Figures) -> tuple[Candidate, Config, Fitted] | None:
         """The first candidate that keeps the budget against the first model after a full training, and costs less."""
@@ -167,13 +169,14 @@ class _Search:
         self.rows.append({
             "what": what, "kind": candidate.kind if candidate else "all", "training": training,
             "bands": front.heard_bands, "of": front.bands, "keep_bands": list(front.keep_bands),
-            "accuracy": found.accuracy, "loss": found.loss, "mean_cost": found.mean_cost, "inside": inside,
-            "cost_change": found.mean_cost / against.mean_cost - 1 if against else None,
+            "accuracy": found.accuracy, "loss": found.loss, "mean_cost": found.mean_cost, "eager": found.eager,
+            "inside": inside, "cost_change": found.mean_cost / against.mean_cost - 1 if against else None,
+            "eager_change": found.eager / against.eager - 1 if against else None,
         })  # fmt: skip
         verdict = "" if inside is None else ", inside" if inside else ", left aside"
         self.say(
             f"bands, {training} training: {what}: validation {found.accuracy:.1%}, log-loss {found.loss:.3f}, mean "
-            f"{found.mean_cost / 1e6:.3f} M instructions{verdict}"
+            f"{found.mean_cost / 1e6:.3f}, eager {found.eager / 1e6:.3f} M instructions{verdict}"
         )
 
 
@@ -245,7 +248,8 @@ def figures(plan: Plan, windows: Windows) -> Figures:
     right = windows.clip_labels(results.scores) == windows.clip_truth
     loss = losses(results.scores * plan.forest.unit, windows.truth)
     cost = results.cost
-    return Figures(float(right.mean()), float(loss.mean()), float(cost.mean()), float(np.percentile(cost, 95)))
+    p95 = float(np.percentile(cost, 95))
+    return Figures(float(right.mean()), float(loss.mean()), float(cost.mean()), p95, plan.cost_eager)
 
 
 def _plan(fitted: Fitted, head: str) -> Plan:

@@ -50,7 +50,8 @@ def read_windows(
     chosen = as_fitted(config.data, layout) if split is not None else layout
     corpus = open_held_out(
         root, model.plan.labels, split=split, silence_clips=config.data.silence_clips,
-        silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s, **chosen,
+        silence_fraction=config.data.silence_fraction, silence_seconds=config.audio.window_s,
+        validation_share=config.data.validation_share, **chosen,
     )  # fmt: skip
     count = len(corpus.clips)
     some = corpus if clips is None else replace(corpus, clips=[corpus.clips[i] for i in spread(count, clips)])

@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen.interpret import values_of
 from feature_extractors.graph import Graph
-from hybrid.candidates import head_map, stage_features
+from hybrid.candidates import stage_features
 from hybrid.config import ForestConfig
 from tree_backends.build import ForestBuilder
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds
@@ -30,7 +30,7 @@ class TreeData:
 def fit_forest(
     graph: Graph,
     data: TreeData,
-    depths: Sequence[int],
+    heads: Sequence[str],
     config: ForestConfig,
     logit_unit: float,
     seed: int,
@@ -42,15 +42,15 @@ def fit_forest(
     if `config.base` is set. Raises HybridError for bad settings.
     """
     classes = data.target.shape[1]
-    offered = [stage_features(graph, config.features, d, d == depths[-1]) for d in depths]
+    offered = stage_features(graph, config.features, heads)
     builder = ForestBuilder(classes, [f for group in offered for f in group], config.unit)
     prior = np.clip(data.target.mean(axis=0), 1e-4, None)
     bias = np.zeros(classes) if config.base else np.log(prior) - np.log(prior).mean()
     scores = np.tile(bias, (len(data.target), 1))
     values = np.zeros((len(data.target), 0), dtype=np.int32)
-    for number, depth in enumerate(depths):
+    for number, head in enumerate(heads):
         values = np.hstack([values, values_of(data.maps, offered[number])])
-        base = head_map(graph, depth) if config.base else None
+        base = head if config.base else None
         shift = round(np.log2(logit_unit / config.unit)) if base else 0
         if base:
             scores = scores + data.maps[base].reshape(len(scores), -1) * logit_unit
@@ -61,7 +61,7 @@ def fit_forest(
             scores = scores + booster.predict(values.astype(np.float32), raw_score=True)
         builder.stage(base, shift)
         if progress:
-            progress(number + 1, len(depths))
+            progress(number + 1, len(heads))
     return builder.finish(bias, int(prior.argmax()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,19 +11,26 @@ from feature_extractors.cnn.run import Progress
 from feature_extractors.cnn.settings import LogMelSettings
 from feature_extractors.cnn.spec import Block, TrunkSpec
 from feature_extractors.cnn.train import TrainedTrunk, train_trunk
-from hybrid.config import Config
+from hybrid.config import Config, TrunkConfig
 from hybrid.data import cached
 from hybrid.errors import HybridError
 from hybrid.front_end import window_samples
 
+SCOUT = "scout_"
+"""The names of a scout's maps begin with it."""
+
 
 def trunk_spec(config: Config) -> TrunkSpec:
-    """The trunk that the settings describe. Raises HybridError where they contradict each other."""
-    trunk, front = config.trunk, config.front_end
-    depth = len(trunk.channels)
+    """The trunk that the settings describe, with its scout. Raises HybridError where they contradict each other."""
+    scout = _spec(config, config.scout, "scout", prefix=SCOUT) if config.scout.channels else None
+    return _spec(config, config.trunk, "trunk", scout=scout)
+
+
+def _spec(config: Config, trunk: TrunkConfig, section: str, **more: Any) -> TrunkSpec:
+    front, depth = config.front_end, len(trunk.channels)
     for key in ("kernels", "strides", "band_kernels", "band_strides"):
         if len(getattr(trunk, key)) != depth:
-            raise HybridError(f"trunk.{key} has {len(getattr(trunk, key))} numbers, trunk.channels {depth}")
+            raise HybridError(f"{section}.{key} has {len(getattr(trunk, key))} numbers, {section}.channels {depth}")
     kernels = zip(trunk.kernels, trunk.band_kernels, strict=True)
     strides = zip(trunk.strides, trunk.band_strides, strict=True)
     kinds = [trunk.first] + ["separable"] * (depth - 1)
@@ -33,10 +41,10 @@ def trunk_spec(config: Config) -> TrunkSpec:
         )
         frames = mel_settings(config).frames(window_samples(config))
         return TrunkSpec(
-            trunk.family, frames, front.heard_bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts
+            trunk.family, frames, front.heard_bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts, **more
         )
     except ValueError as error:
-        raise HybridError(f"trunk: {error}") from None
+        raise HybridError(f"{section}: {error}") from None
 
 
 def train(

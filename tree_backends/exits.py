@@ -8,7 +8,6 @@ bounded by their caller, who knows the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -92,19 +91,3 @@ def _stage(first: int, last: int, base: str | None, shift: int, each: np.ndarray
     margins = tuple(each.tolist())
     same = len(set(margins)) == 1
     return Stage(first, last, min(margins), base, shift, None if same else margins)
-
-
-def sure_margins(forest: Forest, base_gain: Callable[[str], np.ndarray]) -> list[list[int]]:
-    """For each stage and class the margin from which nothing that follows can change the class: it is exact to leave.
-
-    base_gain(map): D of a base map in its own units, int64 (classes, classes).
-    """
-    rest = np.zeros((forest.classes, forest.classes), dtype=np.int64)
-    result: list[list[int]] = []
-    for stage in reversed(forest.stages):
-        result.append(np.minimum(1 + rest.max(axis=1), NEVER).tolist())
-        rest = rest + gains(forest, stage.first, stage.last)
-        if stage.base is not None:
-            rest = rest + (base_gain(stage.base) << stage.base_shift)
-    result[0] = [0] * forest.classes
-    return result[::-1]

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from feature_extractors.cnn import quantise
 from feature_extractors.cnn.quantise import LOGIT_SCALE, LOGMEL, LOGMEL_SCALE, QuantisedLayer, QuantisedTrunk
-from feature_extractors.cnn.spec import Block, Shape, TrunkSpec, part_bounds
+from feature_extractors.cnn.spec import Shape, TrunkSpec, head_name, part_bounds
 
 INPUT_GAIN = 1 / 8
 """Brings log2 units (0..22) near the range that initial weights expect; folded into the first convolution."""
@@ -77,7 +77,7 @@ class FloatBlock(nn.Module):
 
 
 class FloatTrunk(nn.Module):
-    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`.
+    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`; its scout beside it.
 
     gains: learn a gain, not negative, for each band in front of the trunk (family 'time' only).
     """
@@ -87,13 +87,15 @@ class FloatTrunk(nn.Module):
         if gains and spec.family != "time":
             raise ValueError("gains of bands need a trunk of the family 'time', whose first block tells bands apart")
         self.band_gains = nn.Parameter(torch.ones(spec.bands)) if gains else None
+        self.scout = FloatTrunk(spec.scout, classes, gains) if spec.scout is not None else None
         self.spec, self.classes = spec, classes
         self.blocks = nn.ModuleList(FloatBlock(spec, d) for d in range(1, len(spec.blocks) + 1))
         self.heads = nn.ModuleDict({str(d): nn.Linear(spec.head_inputs(d), classes) for d in spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:
-        """Logits [clip, class] of every head, in order of depth. logmel: [clip, frame, band]."""
-        x, logits = as_maps(logmel * self.input_gain(), self.spec.family), []
+        """Logits [clip, class] of every head, the scout's first. logmel: [clip, frame, band]."""
+        logits = self.scout(logmel) if self.scout is not None else []
+        x = as_maps(logmel * self.input_gain(), self.spec.family)
         for depth, block in enumerate(self.blocks, 1):
             x = block(x)
             if depth in self.spec.heads:
@@ -122,13 +124,17 @@ class FloatTrunk(nn.Module):
         it: so the penalty is on their product, and its scale is fixed.
         """
         heard = self._heard()
-        return heard.sum() / (len(heard) ** 0.5 * heard.norm() + 1e-12)
+        own = heard.sum() / (len(heard) ** 0.5 * heard.norm() + 1e-12)
+        return own if self.scout is None else own + self.scout.band_penalty()
 
     @torch.no_grad()
     def band_strengths(self) -> np.ndarray:
-        """How strongly each band is heard, the strongest 1: float64 [band]. Family 'time' only."""
+        """How strongly each band is heard, the strongest 1, by trunk or scout: float64 [band]. Family 'time' only."""
         heard = self._heard().double().numpy()
-        return heard / max(float(heard.max()), 1e-12)
+        own = heard / max(float(heard.max()), 1e-12)
+        if self.scout is None or self.scout.spec.family != "time":
+            return own
+        return np.maximum(own, self.scout.band_strengths())
 
 
 class ResidualBlock(nn.Module):
@@ -212,8 +218,10 @@ def fake_bias(bias: Tensor, unit: np.ndarray) -> Tensor:
 class QuantConv(nn.Module):
     """One convolution, batch norm folded in, with int8 weights and a requantised output."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, relu: bool) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, relu: bool, pointwise: bool = False) -> None:
+        """pointwise: the second half of a separable block, which has no stride."""
         super().__init__()
+        self.pointwise = pointwise
         self.weight = nn.Parameter(weight.clone())
         self.bias = nn.Parameter(bias.clone(), requires_grad=relu)
         self.dtype = "uint8" if relu else "int8"
@@ -236,7 +244,7 @@ class QuantConv(nn.Module):
         """The output before requantisation."""
         weight, scale = fake_rows(self.weight)
         bias = fake_bias(self.bias, scale * in_step)
-        if self.weight.shape[2:] == (1, 1) and self.weight.shape[1] == x.shape[1]:
+        if self.pointwise:
             return functional.conv2d(x, weight, bias)
         return convolve(x, weight, bias, spec, depth)
 
@@ -313,14 +321,15 @@ class QuantTrunk(nn.Module):
     def __init__(self, trunk: FloatTrunk) -> None:
         super().__init__()
         self.spec, self.classes = trunk.spec, trunk.classes
+        self.scout = QuantTrunk(trunk.scout) if trunk.scout is not None else None
         self.blocks = nn.ModuleList(
             nn.ModuleList(fold_block(b, trunk.input_gain() if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
         )
         self.heads = nn.ModuleDict({str(d): QuantHead(trunk.heads[str(d)], self.spec, d) for d in self.spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:
-        """Logits [clip, class] of every head. logmel: [clip, frame, band], multiples of LOGMEL_SCALE."""
-        logits = []
+        """Logits [clip, class] of every head, the scout's first. logmel: [clip, frame, band], of LOGMEL_SCALE."""
+        logits = self.scout(logmel) if self.scout is not None else []
         for depth, x, step in self._depths(logmel):
             if depth in self.spec.heads:
                 logits.append(self.heads[str(depth)](x, step))
@@ -337,6 +346,8 @@ class QuantTrunk(nn.Module):
     @torch.no_grad()
     def calibrate(self, logmel: Tensor) -> None:
         """Set every activation scale from sample log-mels, after levelling the channels of each depthwise output."""
+        if self.scout is not None:
+            self.scout.calibrate(logmel)
         x, step = as_maps(logmel, self.spec.family), LOGMEL_SCALE
         for depth, convs in enumerate(self.blocks, 1):
             if len(convs) == 2:
@@ -347,7 +358,7 @@ class QuantTrunk(nn.Module):
 
     def export(self) -> QuantisedTrunk:
         """The integer trunk. Raises OpError where an accumulator could leave int32."""
-        layers: list[QuantisedLayer] = []
+        layers = list(self.scout.export().layers) if self.scout is not None else []
         name, step, magnitude = LOGMEL, LOGMEL_SCALE, 2**15
         for depth, convs in enumerate(self.blocks, 1):
             for conv in convs:
@@ -357,7 +368,7 @@ class QuantTrunk(nn.Module):
                 name, step, magnitude = layer.name, conv.step, max(-layer.lo, layer.hi)
             if depth in self.spec.heads:
                 layers += export_head(self.heads[str(depth)], name, step, self.spec, depth)
-        return QuantisedTrunk(self.spec.family, self.spec.input_shape, tuple(layers), self.spec.heads)
+        return QuantisedTrunk(self.spec.family, self.spec.input_shape, tuple(layers), self.spec.head_names())
 
 
 @torch.no_grad()
@@ -384,7 +395,7 @@ def fold_block(block: FloatBlock, gain: Tensor | float) -> list[QuantConv]:
         first = QuantConv(spatial, torch.zeros(len(spatial)), relu=False)
     else:
         first = QuantConv(*fold_norm(spatial, block.between), relu=True)
-    return [first, QuantConv(*fold_norm(block.pointwise.weight, block.norm), relu=True)]
+    return [first, QuantConv(*fold_norm(block.pointwise.weight, block.norm), relu=True, pointwise=True)]
 
 
 def fold_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -399,13 +410,13 @@ def fold_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 def export_conv(conv: QuantConv, source: str, in_step: float, spec: TrunkSpec, depth: int) -> QuantisedLayer:
     """The integer layer of one convolution of a depth."""
     block, before, after = spec.blocks[depth - 1], spec.shapes()[depth - 1], spec.shapes()[depth]
-    kind = conv_kind(conv, block, source, depth)
+    kind = "pointwise" if conv.pointwise else "conv" if block.kind == "conv" else "depthwise"
     q, scale = quantise.quantise_rows(conv.weight.detach().numpy())
     multiplier, shift = quantise.multipliers(scale * in_step / conv.step)
     weights = {"conv": q.transpose(0, 2, 3, 1), "depthwise": q[:, 0], "pointwise": q[:, :, 0, 0]}[kind]
     spatial = kind != "pointwise"
     return QuantisedLayer(
-        name=f"{kind}{depth}",
+        name=f"{spec.prefix}{kind}{depth}",
         kind=kind,
         inputs=(source,),
         shape=after if kind != "depthwise" else Shape(after.time, after.band, before.channel),
@@ -422,23 +433,17 @@ def export_conv(conv: QuantConv, source: str, in_step: float, spec: TrunkSpec, d
     )
 
 
-def conv_kind(conv: QuantConv, block: Block, source: str, depth: int) -> str:
-    """conv, depthwise or pointwise, by the block's kind and whether the depthwise half is the source."""
-    if block.kind == "conv":
-        return "conv"
-    return "pointwise" if source == f"depthwise{depth}" else "depthwise"
-
-
 def export_head(head: QuantHead, source: str, step: float, spec: TrunkSpec, depth: int) -> list[QuantisedLayer]:
     """Pooled maps of a depth (for its head and for trees) and its affine head."""
-    shape = spec.shapes()[depth]
-    pools = [layer for parts in spec.all_parts() for layer in export_pools(source, step, shape, depth, parts)]
-    inputs = tuple(quantise.pool_name(kind, depth, parts) for parts in spec.head_parts for kind in ("mean", "max"))
+    pools = [layer for parts in spec.all_parts() for layer in export_pools(source, step, spec, depth, parts)]
+    inputs = tuple(
+        quantise.pool_name(kind, depth, parts, spec.prefix) for parts in spec.head_parts for kind in ("mean", "max")
+    )
     q, scale, shifts = head.integer(step)
     multiplier, shift = quantise.multipliers(scale / LOGIT_SCALE)
     lo, hi = quantise.RANGES["int16"]
     affine = QuantisedLayer(
-        name=quantise.head_name(depth),
+        name=head_name(depth, spec.prefix),
         kind="affine",
         inputs=inputs,
         shape=Shape(1, 1, len(q)),
@@ -457,14 +462,15 @@ def export_head(head: QuantHead, source: str, step: float, spec: TrunkSpec, dept
     return [*pools, affine]
 
 
-def export_pools(source: str, step: float, shape: Shape, depth: int, parts: int) -> list[QuantisedLayer]:
+def export_pools(source: str, step: float, spec: TrunkSpec, depth: int, parts: int) -> list[QuantisedLayer]:
     """Mean (a shifted sum: its scale is that of the sum, not of the mean) and maximum over parts of a map."""
+    shape = spec.shapes()[depth]
     shift, top = pool_shift(shape, parts), quantise.RANGES["uint8"][1]
     longest = max(b - a for a, b in part_bounds(shape.time, parts)) * shape.band
     sum_top = (longest * top + (1 << shift >> 1)) >> shift
     out = Shape(parts, 1, shape.channel)
     common = {"inputs": (source,), "shape": out, "dtype": "int16", "lo": 0, "parts": parts}
-    mean, peak = (quantise.pool_name(kind, depth, parts) for kind in ("mean", "max"))
+    mean, peak = (quantise.pool_name(kind, depth, parts, spec.prefix) for kind in ("mean", "max"))
     return [
         QuantisedLayer(mean, "pool_mean", hi=sum_top, scale=step * 2**shift, pool_shift=shift, **common),
         QuantisedLayer(peak, "pool_max", hi=top, scale=step, **common),

@@ -46,7 +46,8 @@ def pool_key(
     own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads", "band_l1")
     own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
-    heard = {k: v for k, v in asdict(mel).items() if v or k not in ("placed", "keep_bands")}
+    used = {"placed": mel.placed, "place_step": mel.placed, "keep_bands": mel.keep_bands}
+    heard = {k: v for k, v in asdict(mel).items() if used.get(k, True)}
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
     return ["pool", POOL_VERSION, torch.__version__, seed, shared, heard, digests, list(rest)]
 

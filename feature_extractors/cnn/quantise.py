@@ -70,8 +70,8 @@ class QuantisedTrunk:
     family: str
     input_shape: Shape
     layers: tuple[QuantisedLayer, ...]
-    heads: tuple[int, ...]
-    """Depths that have a head; the head of depth d is the layer `head_name(d)`."""
+    heads: tuple[str, ...]
+    """Layers that hold logits, shallow ones first."""
 
     def layer(self, name: str) -> QuantisedLayer:
         """The layer of this name."""
@@ -95,19 +95,14 @@ class QuantisedTrunk:
         return {name: values for name, values in maps.items() if name in kept}
 
     def logits(self, logmel: np.ndarray) -> list[np.ndarray]:
-        """Integer logits int16 [n, classes] of every head, in order of depth. logmel: int16 [n, frames, bands]."""
+        """Integer logits int16 [n, classes] of every head, in order. logmel: int16 [n, frames, bands]."""
         maps = self.forward(logmel, ("affine",))
-        return [maps[head_name(depth)][:, 0, 0, :] for depth in self.heads]
+        return [maps[name][:, 0, 0, :] for name in self.heads]
 
 
-def head_name(depth: int) -> str:
-    """Name of the affine layer that holds the logits of a depth."""
-    return f"head{depth}"
-
-
-def pool_name(kind: str, depth: int, parts: int) -> str:
+def pool_name(kind: str, depth: int, parts: int, prefix: str = "") -> str:
     """Name of a pooled map, e.g. mean4 over the whole window and mean4p3 over its thirds."""
-    return f"{kind}{depth}" if parts == 1 else f"{kind}{depth}p{parts}"
+    return f"{prefix}{kind}{depth}" + (f"p{parts}" if parts > 1 else "")
 
 
 # ---- from float to integer -------------------------------------------------------------------------------------------

@@ -50,6 +50,11 @@ class Block:
             raise ValueError(f"block needs channels, kernel and stride >= 1, got {self}")
 
 
+def head_name(depth: int, prefix: str = "") -> str:
+    """Name of the map that holds the logits of a depth."""
+    return f"{prefix}head{depth}"
+
+
 def part_bounds(time: int, parts: int) -> list[tuple[int, int]]:
     """Bounds [first, last) of nearly equal parts of an axis of ``time`` positions."""
     return [(time * i // parts, time * (i + 1) // parts) for i in range(parts)]
@@ -70,6 +75,10 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 class TrunkSpec:
     """A trunk with heads at several depths. Depths count from 1; ``heads`` must hold the last depth.
 
+    A ``scout`` is a smaller trunk in front, which sees the same log-mel, perhaps only every second frame of it (its
+    first block then has a kernel of one frame and a stride of two). Its heads come first: a decision that leaves there
+    needs neither the other frames nor the trunk. ``prefix`` begins the names of a trunk's maps.
+
     ``head_parts`` and ``extra_parts`` say how maps are pooled: 3 stands for three nearly equal parts of the time axis,
     part i of T positions being [T * i // 3, T * (i + 1) // 3). Heads see mean and max of every channel over each part
     of ``head_parts``; ``extra_parts`` are pooled as well, for trees only.
@@ -82,6 +91,8 @@ class TrunkSpec:
     heads: tuple[int, ...]
     head_parts: tuple[int, ...] = (1,)
     extra_parts: tuple[int, ...] = (3,)
+    scout: TrunkSpec | None = None
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -99,6 +110,10 @@ class TrunkSpec:
         shortest = min(self.shapes()[d].time for d in self.heads)
         if min(self.all_parts(), default=0) < 1 or max(self.all_parts()) > shortest:
             raise ValueError(f"pool parts {self.all_parts()} must lie in 1..{shortest}, the fewest positions of a head")
+        if self.scout is not None and self.scout.input_shape != self.input_shape:
+            raise ValueError(f"the scout sees {self.scout.input_shape} of the log-mel, the trunk {self.input_shape}")
+        if self.scout is not None and self.scout.prefix == self.prefix:
+            raise ValueError(f"the names of scout and trunk both begin with {self.prefix!r}")
 
     @property
     def input_shape(self) -> Shape:
@@ -120,6 +135,11 @@ class TrunkSpec:
             same_padding(shape.time, block.kernel[0], block.stride[0]),
             same_padding(shape.band, block.kernel[1], block.stride[1]),
         )
+
+    def head_names(self) -> tuple[str, ...]:
+        """Names of the maps of all heads, the scout's first."""
+        own = tuple(head_name(depth, self.prefix) for depth in self.heads)
+        return own if self.scout is None else (*self.scout.head_names(), *own)
 
     def all_parts(self) -> tuple[int, ...]:
         """Every part count that is pooled, those of the heads first, without repeats."""

@@ -12,7 +12,7 @@ DATA_OPTIONS = (
     ("layout", "Name of the data set's layout, where it could be taken for another."),
     ("subset", "'esc10' takes only those classes of ESC-50."),
     ("test_fold", "Fold to test on, where the set has folds."),
-    ("validation_fold", "Fold to choose settings on."),
+    ("validation_fold", "Fold to choose settings on; 'none' draws clips from all folds but the test fold."),
     ("leave_out", "FSDD: speaker(s) to test on."),
     ("test_takes", "FSDD: takes to test on, such as 5-9."),
 )

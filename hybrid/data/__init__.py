@@ -68,6 +68,7 @@ def open_corpus(
     silence_clips: int = 50,
     silence_fraction: float = 0.1,
     silence_seconds: float = 1.0,
+    validation_share: float = 0.1,
     seed: int = 0,
 ) -> Corpus:
     """The clips of a folder or manifest, each with a label and a split, checked so that a model can be trained on them.
@@ -76,11 +77,12 @@ def open_corpus(
         `_silence_` is cut from `_background_noise_`. None: every label is a class.
     layout: a layout's name, where the folder could be taken for another one.
     test_fold, validation_fold: for sets with folds; default the last one present, and the one after the test fold.
+        validation_fold 'none' draws `validation_share` of each class, by group, from all folds but the test fold.
     leave_out: fsdd: speakers to test on. test_takes: fsdd: takes to test on ('5-9' or numbers).
     subset: 'esc10' takes only those classes of ESC-50.
     silence: True or False: cut `_silence_` whether or not classes are named. `silence_clips` of `silence_seconds` each
         in validation and in test, and as many as `silence_fraction` of the other clips in train.
-    seed: of the draw where the data names no splits.
+    validation_share: of each class's clips, where the data names no validation split. seed: of the draw.
     DataError: see `hybrid.data.checks` and the layouts; the message is one line with the remedy.
     """
     options = Options(
@@ -95,6 +97,7 @@ def open_corpus(
         leave_out=as_names(leave_out, "leave_out"),
         test_takes=as_takes(test_takes),
         subset=subset,
+        validation_share=validation_share,
         seed=seed,
     )
     root = Path(path).expanduser()
@@ -131,6 +134,7 @@ def open_held_out(
     silence_clips: int = 50,
     silence_fraction: float = 0.1,
     silence_seconds: float = 1.0,
+    validation_share: float = 0.1,
     seed: int = 0,
 ) -> Corpus:
     """Recordings to evaluate a model with the classes `labels` on; all clips get the split 'test'.
@@ -149,6 +153,7 @@ def open_held_out(
         validation_fold=None if validation_fold is None else str(validation_fold),
         leave_out=as_names(leave_out, "leave_out"),
         test_takes=as_takes(test_takes),
+        validation_share=validation_share,
         seed=seed,
     )
     root = Path(path).expanduser()

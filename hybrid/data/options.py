@@ -20,7 +20,7 @@ class Options:
     silence_fraction: float = 0.1  # `_silence_` clips in train, as a share of the other train clips
     silence_seconds: float = 1.0  # length of a `_silence_` clip
     test_fold: str | None = None  # folds: default the last one present
-    validation_fold: str | None = None  # folds: default the one after the test fold, cyclically
+    validation_fold: str | None = None  # folds: default the one after the test fold, cyclically; 'none': drawn
     leave_out: tuple[str, ...] | None = None  # fsdd: speakers kept for testing
     test_takes: tuple[int, ...] | None = None  # fsdd: takes kept for testing
     subset: str | None = None  # esc: 'esc10' takes only the rows that ESC-50's csv marks

@@ -116,6 +116,11 @@ def _named(row: Mapping[str, Any]) -> str:
 def _tried(row: Mapping[str, Any]) -> tuple[str, ...]:
     inside = row["inside"]
     verdict = "" if inside is None else "yes" if inside else "no"
-    rise = "" if row["cost_change"] is None else f"{100 * row['cost_change']:+.1f} %"
     shown = accuracy({"accuracy": row["accuracy"]})
-    return row["what"], row["training"], shown, f"{row['loss']:.3f}", amount(row["mean_cost"], ""), rise, verdict
+    costs = [part for key in ("mean_cost", "eager") for part in (amount(row[key], ""), _rise(row, key))]
+    return row["what"], row["training"], shown, f"{row['loss']:.3f}", *costs, verdict
+
+
+def _rise(row: Mapping[str, Any], key: str) -> str:
+    found = row["cost_change" if key == "mean_cost" else "eager_change"]
+    return "" if found is None else f"{100 * found:+.1f} %"

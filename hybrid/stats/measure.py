@@ -51,12 +51,12 @@ def from_clips(
     docs/stats.md. Raises HybridError.
     """
     model, config = load_model(folder)
-    found = read_windows(
+    read = read_windows(
         model, config, data, split=split, clips=clips, skip_bad=skip_bad, say=say, progress=progress, **layout
     )
-    windows = found.windows
+    windows = read.windows
     watched = watch(model.plan, windows.pcm, windows.truth)
-    source = {"kind": "clips", "path": str(found.path), "split": split, "windows": len(windows.pcm)}
+    source = {"kind": "clips", "path": str(read.path), "split": split, "windows": len(windows.pcm)}
     found = {"model": str(folder), "source": source} | statistics(count(watched.results), watched)
     return found | (_worth(model.plan, windows, found["looks"], progress) if worth else {})
 

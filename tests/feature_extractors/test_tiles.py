@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_extractors.tiles import SAME, All, Grid, Regions, Sliding, reads, whole
+from feature_extractors.tiles import BAND, CHANNEL, TIME, All, Grid, Regions, Sliding, reads, whole
 
 sizes = st.integers(1, 12)
 
@@ -41,7 +41,7 @@ def test_regions_part_an_axis_without_gap_or_overlap(size, count):
 
 def test_a_copy_reads_its_own_box_and_all_reads_the_axis():
     box = ((1, 2), (0, 3), (4, 6))
-    assert reads(SAME, box, (9, 9, 9)) == box
+    assert reads((Sliding(TIME), Sliding(BAND), Sliding(CHANNEL)), box, (9, 9, 9)) == box
     assert All().range(box, 7) == (0, 7)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from codegen.target.cores import CORES
 from hybrid.bench import check_board, check_options, with_board
-from hybrid.boards import boards, find_board, need, on_board
+from hybrid.boards import boards, find_board, listing, need, on_board
 from hybrid.errors import HybridError
 
 BOARD = "nano-33-ble"
@@ -61,6 +61,18 @@ def test_without_a_table_a_cycle_an_instruction_is_assumed_and_said() -> None:
 def test_a_stand_in_core_is_named() -> None:
     guess = on_board(find_board("esp32-c3"), benched(), 1.0, 1000.0)["estimate"]
     assert "cortex-m4 in place of the board's core" in guess["what"]
+
+
+def test_a_current_that_was_not_checked_is_rounded_and_shown_as_such() -> None:
+    text = listing().splitlines()
+    for line, board in zip(text, boards().values(), strict=False):
+        for current, source in ((board.active_ma, board.active_source), (board.sleep_ua, board.sleep_source)):
+            assert current is not None or source is None
+            if current is not None and source is None:
+                assert f"~{current:g} " in line and len(f"{current:g}".replace(".", "").strip("0")) <= 2
+                assert "not checked against a datasheet" in board.currents
+    assert text[-1].startswith("~ rounded, not checked against a datasheet")
+    assert "rounded" not in find_board("nano-33-ble").currents and "~" not in text[0]
 
 
 def test_a_current_that_is_not_documented_is_not_guessed() -> None:
@@ -122,5 +134,5 @@ def test_the_board_names_the_core() -> None:
 
 def test_the_command_lists_boards(succeeds: Any) -> None:
     lines = succeeds("boards").stdout.splitlines()
-    assert len(lines) == len(boards()) and lines[0].startswith(BOARD)
+    assert len(lines) == len(boards()) + 1 and lines[0].startswith(BOARD)
     assert '"clock_mhz": 64' in succeeds("boards", "--json").stdout

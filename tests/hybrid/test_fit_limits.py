@@ -12,6 +12,7 @@ from hybrid.limits import C_HEADERS, LIMITS, check_name, check_settings
 BUILT = {  # settings that the front end and the trunk check when they are built from them
     "front_end.frame", "front_end.hop", "front_end.bands", "front_end.fmin", "front_end.fmax",
     "front_end.coefficients", "trunk.heads", "trunk.head_parts", "trunk.extra_parts", "forest.log_mel_regions",
+    "scout.heads", "scout.head_parts", "scout.extra_parts",
 }  # fmt: skip
 
 
@@ -27,7 +28,8 @@ def numbers():
 
 def changed(name, value):
     section, _, key = name.partition(".")
-    return apply(Config(), {section: {key: value}}, "test")
+    there = {"channels": (8,) * 5} if section == "scout" else {}  # without channels there is none to check
+    return apply(Config(), {section: there | {key: value}}, "test")
 
 
 def test_no_number_is_without_limits():

@@ -62,11 +62,11 @@ def test_no_candidate_has_settings_that_give_no_model():
 
 
 def test_the_budget_holds_accuracy_and_log_loss():
-    before = Figures(0.95, 0.20, 1e6, 2e6)
-    assert Figures(0.945, 0.22, 1e6, 2e6).keeps(before, 0.005)
-    assert not Figures(0.944, 0.20, 1e6, 2e6).keeps(before, 0.005)
-    assert not Figures(0.95, 0.221, 1e6, 2e6).keeps(before, 0.005)
-    assert Figures(0.97, 0.10, 1e6, 2e6).keeps(before, 0.0)
+    before = Figures(0.95, 0.20, 1e6, 2e6, 3_000_000)
+    assert Figures(0.945, 0.22, 1e6, 2e6, 3_000_000).keeps(before, 0.005)
+    assert not Figures(0.944, 0.20, 1e6, 2e6, 3_000_000).keeps(before, 0.005)
+    assert not Figures(0.95, 0.221, 1e6, 2e6, 3_000_000).keeps(before, 0.005)
+    assert Figures(0.97, 0.10, 1e6, 2e6, 3_000_000).keeps(before, 0.0)
 
 
 def test_a_short_training_is_a_quarter_of_the_long_one_on_the_same_pool():
@@ -111,9 +111,13 @@ def test_a_candidate_changes_nothing_but_the_bands():
 
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory, hybrid, recordings, tiny):
-    """A fit that leaves out bands: such a budget that whatever is cheaper is inside."""
+    """A fit that leaves out bands, with one candidate of each kind, and such a budget that whatever is cheaper is in."""
     out = tmp_path_factory.mktemp("pruned") / "model"
-    done = hybrid("fit", recordings, "--config", tiny, "--out", out, "--prune-bands", "--prune-loss", "100")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, share in (("TOP", 1 / 4), ("BOTTOM", 1 / 4), ("BETWEEN", 1 / 2), ("COARSER", 1 / 2)):
+            patch.setattr(f"hybrid.prune.{kind}", (share,))
+        patch.setattr("hybrid.importance.REPEATS", 1)
+        done = hybrid("fit", recordings, "--config", tiny, "--out", out, "--prune-bands", "--prune-loss", "100")
     assert done.exit_code == 0, done.stderr
     return out, done, json.loads((out / "report.json").read_text("utf-8"))
 
@@ -136,7 +140,7 @@ def test_the_cheapest_candidate_inside_is_refitted_saved_and_told(pruned):
     assert report["cost"]["mean"] == pytest.approx(found["after"]["test"]["mean_cost"])
     assert report["parity"]["different"] == 0
     short = [row for row in found["tried"] if row["training"] == "short"]
-    assert short[0]["kind"] == "all" and short[0]["inside"] is None and len(short) > 5
+    assert short[0]["kind"] == "all" and short[0]["inside"] is None and len(short) == 5
 
 
 def test_importance_and_prices_stand_in_the_report(pruned):
@@ -160,6 +164,7 @@ def test_nothing_is_left_out_where_no_candidate_keeps_the_budget(recordings, tin
     from hybrid import prune
 
     monkeypatch.setattr(prune.Figures, "keeps", lambda self, before, budget: False)
+    monkeypatch.setattr("hybrid.importance.REPEATS", 1)
     monkeypatch.setattr(prune, "candidates", lambda *_: [Candidate("top", "half", 16, tuple(range(8)))])
     done = succeeds("fit", recordings, "--config", tiny, "--out", tmp_path / "model", "--prune-bands", "--json")
     report = json.loads(done.stdout)

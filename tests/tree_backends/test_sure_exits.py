@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.random_forests import random_forest
-from tree_backends.evaluate import decide, margin, run_trees, stage_scores
-from tree_backends.exits import gains, order_by_gain, split_stages, sure_margins
+from tree_backends.evaluate import decide, run_trees, stage_scores
+from tree_backends.exits import gains, order_by_gain, split_stages
 from tree_backends.forest import NEVER
 
 
@@ -49,19 +49,6 @@ def test_no_class_gains_more_than_its_bound(seed, vector):
     run = run_trees(forest, 0, forest.trees, values, np.zeros((len(values), 3), np.int64)).scores
     bound = gains(forest, 0, forest.trees)
     assert (run[:, None, :] - run[:, :, None] <= bound).all() and not np.diag(bound).any()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.booleans())
-def test_from_a_sure_margin_on_the_label_is_that_of_the_whole_forest(seed, vector):
-    forest, values, base = with_bases(seed, vector)
-    sure = sure_margins(forest, lambda _: np.where(np.eye(3) > 0, 0, 40))
-    scores = stage_scores(forest, values, base)
-    for stage, needed in enumerate(sure):
-        label = scores[stage].argmax(axis=1)
-        chosen = margin(scores[stage]) >= np.array(needed)[label]
-        np.testing.assert_array_equal(label[chosen], scores[-1].argmax(axis=1)[chosen])
-    assert sure[-1] == [0, 0, 0]
 
 
 def test_a_decision_that_the_trees_cannot_turn_skips_them():

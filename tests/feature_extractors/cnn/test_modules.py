@@ -26,6 +26,16 @@ DSCNN = TrunkSpec(
 )
 
 
+SCOUTED = TrunkSpec(
+    "time",
+    49,
+    16,
+    (Block(12, (9, 1), (2, 1)), Block(10, (5, 1))),
+    (2,),
+    scout=TrunkSpec("time", 49, 16, (Block(8, (1, 1), (2, 1), "conv"), Block(8, (5, 1))), (1, 2), prefix="scout_"),
+)
+
+
 def trained_like(spec, seed=0, gains=None):
     """A trunk with lively batch-norm statistics, folded and calibrated, and int16 log-mels to feed it."""
     torch.manual_seed(seed)
@@ -44,7 +54,7 @@ def trained_like(spec, seed=0, gains=None):
     return trunk, simulated, logmel, floats
 
 
-@pytest.mark.parametrize("spec", [TIME, EVEN, DSCNN], ids=["time", "even kernels", "dscnn"])
+@pytest.mark.parametrize("spec", [TIME, EVEN, DSCNN, SCOUTED], ids=["time", "even kernels", "dscnn", "scout"])
 def test_in_double_precision_the_simulation_equals_the_integers_bit_for_bit(spec):
     _, simulated, logmel, floats = trained_like(spec)
     integers = simulated.export().logits(logmel)
@@ -83,13 +93,25 @@ def test_integer_logits_follow_the_float_logits(spec):
         assert np.sqrt((error**2).mean()) < 0.15 * theirs.numpy().std() + 0.02
 
 
-def test_gradients_reach_every_parameter_of_the_simulation():
-    _, simulated, _, floats = trained_like(TIME)
+@pytest.mark.parametrize("spec", [TIME, SCOUTED], ids=["time", "scout"])
+def test_gradients_reach_every_parameter_of_the_simulation(spec):
+    _, simulated, _, floats = trained_like(spec)
     simulated.train()
     sum(logits.square().mean() for logits in simulated(floats)).backward()
     for name, parameter in simulated.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_a_scout_comes_first_under_names_of_its_own():
+    trunk = trained_like(SCOUTED)[1].export()
+    assert trunk.heads == ("scout_head1", "scout_head2", "head2")
+    names = [layer.name for layer in trunk.layers]
+    assert len(names) == len(set(names))
+    with pytest.raises(ValueError, match="names of scout and trunk"):
+        TrunkSpec("time", 49, 16, SCOUTED.blocks, (2,), scout=TrunkSpec("time", 49, 16, SCOUTED.blocks, (2,)))
+    with pytest.raises(ValueError, match="the scout sees"):
+        TrunkSpec("time", 48, 16, SCOUTED.blocks, (2,), scout=SCOUTED.scout)
 
 
 def test_outputs_stay_in_their_types_on_the_loudest_and_the_emptiest_log_mel():

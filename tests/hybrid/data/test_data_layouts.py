@@ -98,6 +98,15 @@ def test_esc_splits_by_fold_with_the_source_recording_as_group(esc):
     assert open_corpus(esc, test_fold=2, validation_fold=1).select("validation")[0].name[0] == "1"
 
 
+def test_esc_validation_can_be_drawn_from_all_folds_but_the_test_fold(esc):
+    corpus = open_corpus(esc, test_fold=2, validation_fold="none", validation_share=0.3)
+    assert {clip.name[0] for clip in corpus.select("test")} == {"2"}
+    drawn, rest = corpus.select("validation"), corpus.select("train")
+    assert drawn and len(drawn) < len(rest)
+    assert not {clip.group for clip in drawn} & {clip.group for clip in rest}
+    assert "fold 2 for test, 30% validation drawn" in corpus.split_description
+
+
 def test_esc10_is_the_marked_part_of_esc50(esc):
     assert open_corpus(esc, subset="esc10").labels == ["dog", "rain"]
     with pytest.raises(DataError, match="no subset 'esc20'"):

@@ -110,6 +110,12 @@ def test_folds_default_to_the_last_for_test_and_the_next_cyclically_for_validati
     assert [chosen[fold] for fold in ("10", "1", "2")] == ["test", "validation", "train"]
 
 
+def test_without_a_validation_fold_all_but_the_test_fold_may_be_drawn_from():
+    chosen = choose_folds("12", "2", "none", "here")
+    assert [chosen[fold] for fold in "12"] == [None, "test"]
+    assert choose_folds(["a", "none", "b"], "a", "none", "here").validation == "none"
+
+
 @pytest.mark.parametrize(
     ("folds", "test", "validation", "message"),
     [("12", None, None, "three are needed"), ("123", "5", None, "no test fold 5"), ("123", "1", "1", "name two folds")],
