@@ -66,9 +66,14 @@ class FloatBlock(nn.Module):
         self.between = nn.BatchNorm2d(before) if block.kind == "separable" and block.depthwise_relu else None
         self.pointwise = nn.Conv2d(before, block.channels, 1, bias=False) if block.kind == "separable" else None
         self.norm = nn.BatchNorm2d(block.channels)
+        self.watched = False
+        self.spread: Tensor | None = None
+        """Standard deviation of each channel of the first convolution over the last batch, where it is watched."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = convolve(x, self.spatial.weight, None, self.spec, self.depth)
+        if self.watched:
+            self.spread = x.std(dim=(0, 2, 3))
         if self.between is not None:
             x = functional.relu(self.between(x))
         if self.pointwise is not None:
@@ -90,6 +95,7 @@ class FloatTrunk(nn.Module):
         self.scout = FloatTrunk(spec.scout, classes, gains) if spec.scout is not None else None
         self.spec, self.classes = spec, classes
         self.blocks = nn.ModuleList(FloatBlock(spec, d) for d in range(1, len(spec.blocks) + 1))
+        self.blocks[0].watched = gains
         self.heads = nn.ModuleDict({str(d): nn.Linear(spec.head_inputs(d), classes) for d in spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:
@@ -107,34 +113,42 @@ class FloatTrunk(nn.Module):
         """What log2 units are multiplied by: one number, or one for each band."""
         return INPUT_GAIN if self.band_gains is None else INPUT_GAIN * self.band_gains.abs()
 
-    def _heard(self) -> Tensor:
-        """Gain of each band times the weights that read it in the first block, [band]: what nothing can undo."""
+    def heard(self) -> Tensor:
+        """How strongly the first block hears each band, [band]; after a forward pass with `watched` blocks.
+
+        In each output channel, whose scale means nothing behind a batch norm, a band's part is its weight there times
+        how much what it is weighted on varies over the batch, the parts of all bands together having L2 norm 1. So
+        neither weights behind a gain can make up for it, nor can a filter be large that lets nothing through.
+        """
         block = self.blocks[0]
-        heard = block.spatial.weight.flatten(1).norm(dim=1)
         if block.pointwise is not None:
-            heard = heard * block.pointwise.weight.flatten(1).norm(dim=0)
+            reads = block.pointwise.weight[:, :, 0, 0].abs() * block.spread
         else:
-            heard = block.spatial.weight.transpose(0, 1).flatten(1).norm(dim=1)
-        return heard if self.band_gains is None else heard * self.band_gains.abs()
+            reads = block.spatial.weight.flatten(2).norm(dim=2)
+            reads = reads if self.band_gains is None else reads * self.band_gains.abs()
+        return (reads / reads.norm(dim=1, keepdim=True).clamp_min(1e-12)).norm(dim=0)
 
     def band_penalty(self) -> Tensor:
-        """L1 norm of how strongly the bands are heard, at a fixed L2 norm: 1 where all are heard alike, less for few.
-
-        Batch norm makes the scale of all bands together mean nothing, and the weights behind a gain could make up for
-        it: so the penalty is on their product, and its scale is fixed.
-        """
-        heard = self._heard()
-        own = heard.sum() / (len(heard) ** 0.5 * heard.norm() + 1e-12)
+        """L1 norm of how strongly the bands are heard: 1 where all are heard alike, less where few are."""
+        heard = self.heard()
+        own = heard.sum() / (len(heard) * self.spec.blocks[0].channels) ** 0.5
         return own if self.scout is None else own + self.scout.band_penalty()
 
     @torch.no_grad()
-    def band_strengths(self) -> np.ndarray:
-        """How strongly each band is heard, the strongest 1, by trunk or scout: float64 [band]. Family 'time' only."""
-        heard = self._heard().double().numpy()
+    def band_strengths(self, logmel: Tensor) -> np.ndarray:
+        """How strongly each band is heard, the strongest 1, by trunk or scout: float64 [band]. Family 'time' only.
+
+        logmel: samples, float [clip, frame, band].
+        """
+        first = self.blocks[0]
+        before, first.watched = first.watched, True
+        first(as_maps(logmel * self.input_gain(), self.spec.family))
+        first.watched = before
+        heard = self.heard().double().numpy()
         own = heard / max(float(heard.max()), 1e-12)
         if self.scout is None or self.scout.spec.family != "time":
             return own
-        return np.maximum(own, self.scout.band_strengths())
+        return np.maximum(own, self.scout.band_strengths(logmel))
 
 
 class ResidualBlock(nn.Module):

@@ -162,9 +162,9 @@ def _train_student(
     settings = run.settings
     fresh = run.build(lambda: FloatTrunk(spec, classes, settings.band_l1 > 0), 3)
     trunk = fit(run, pool, fresh, _float_phase(settings))
-    strengths = tuple(trunk.band_strengths().tolist()) if spec.family == "time" else ()
-    simulated = QuantTrunk(trunk)
     some = pool.logmel[0][:: max(1, len(pool.logmel[0]) // 1000)]
+    strengths = tuple(trunk.band_strengths(from_steps(some)).tolist()) if spec.family == "time" else ()
+    simulated = QuantTrunk(trunk)
     simulated.calibrate(from_steps(some))
     return fit(run, pool, simulated, _quant_phase(settings)).export(), strengths
 

@@ -111,7 +111,7 @@ def test_a_candidate_changes_nothing_but_the_bands():
 
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory, hybrid, recordings, tiny):
-    """A fit that leaves out bands, with one candidate of each kind, and such a budget that whatever is cheaper is in."""
+    """A fit that leaves out bands: one candidate of each kind, and such a budget that whatever is cheaper is inside."""
     out = tmp_path_factory.mktemp("pruned") / "model"
     with pytest.MonkeyPatch.context() as patch:
         for kind, share in (("TOP", 1 / 4), ("BOTTOM", 1 / 4), ("BETWEEN", 1 / 2), ("COARSER", 1 / 2)):

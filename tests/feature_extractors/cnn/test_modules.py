@@ -144,26 +144,38 @@ def test_gains_of_bands_become_part_of_the_first_convolution(spec):
 @pytest.mark.parametrize("spec", [TIME, EVEN], ids=["time", "even kernels"])
 def test_a_band_of_gain_zero_is_not_heard(spec):
     gains = GAINS["time" if spec is TIME else "even kernels"]
-    trunk, simulated, logmel, _ = trained_like(spec, gains=gains)
+    trunk, simulated, logmel, floats = trained_like(spec, gains=gains)
     silent = [band for band, gain in enumerate(gains) if gain == 0]
     changed = logmel.copy()
     changed[..., silent] = 6000
     exported = simulated.export()
     for before, after in zip(exported.logits(logmel), exported.logits(changed), strict=True):
         np.testing.assert_array_equal(before, after)
-    strengths = trunk.band_strengths()
+    strengths = trunk.band_strengths(floats)
     assert strengths.max() == 1 and not strengths[silent].any()
 
 
 def test_the_penalty_is_one_where_all_bands_are_heard_alike_and_falls_as_they_fade():
-    trunk = FloatTrunk(TIME, 5, True)
+    trunk = FloatTrunk(EVEN, 5, True)
     with torch.no_grad():
-        trunk.band_gains[:] = 1 / FloatTrunk._heard(trunk)
+        trunk.band_gains[:] = 1
+        trunk.blocks[0].spatial.weight[:] = 1
     assert float(trunk.band_penalty().detach()) == pytest.approx(1)
-    trunk.band_gains.data[:12] = 0
+    trunk.band_gains.data[:6] = 0
     assert float(trunk.band_penalty().detach()) == pytest.approx(0.5)
-    trunk.blocks[0].spatial.weight.data *= 7  # scale means nothing behind a batch norm
+    trunk.blocks[0].spatial.weight.data[3] *= 70  # the scale of a channel means nothing behind a batch norm
     assert float(trunk.band_penalty().detach()) == pytest.approx(0.5)
+
+
+def test_what_batch_norm_or_weights_behind_a_gain_undo_does_not_make_a_band_heard_more():
+    trunk, _, _, floats = trained_like(TIME, gains=[1.0] * 16)
+    before, first = trunk.band_strengths(floats), trunk.blocks[0]
+    first.pointwise.weight.data[3] *= 50
+    trunk.band_gains.data[5] /= 10
+    first.spatial.weight.data[5] *= 10
+    np.testing.assert_allclose(trunk.band_strengths(floats), before, rtol=1e-4)
+    trunk.band_gains.data[5] /= 10
+    assert trunk.band_strengths(floats)[5] < 0.3 * before[5]
 
 
 def test_gains_are_refused_where_the_first_block_cannot_take_them_up():
