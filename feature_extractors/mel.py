@@ -12,6 +12,7 @@ rebuilds from these tables: M. Slaney, Auditory Toolbox, Interval Research repor
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,32 @@ def mel_tables(rate: int, frame: int, bands: int, fmin: int, fmax: int, floor: f
     return MelTables(edges.astype(np.uint16), weights.astype(np.uint16), offsets.astype(np.int32))
 
 
+def runs_of(kept: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbours among rising numbers: (first, how many) of each run."""
+    runs: list[tuple[int, int]] = []
+    for number in kept:
+        if runs and sum(runs[-1]) == number:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs
+
+
+def chosen(tables: MelTables, kept: Sequence[int]) -> MelTables:
+    """The tables of some filters of a bank, run by run; `kept`: their rising numbers.
+
+    A run of n neighbours has n + 2 edges and the weights of the bins between them: those of segments that no filter of
+    the run reads are gone. Runs share no segment, since two of them are a filter apart.
+    """
+    runs, start = runs_of(kept), int(tables.edges[0])
+    edges = [tables.edges[first : first + count + 2] for first, count in runs]
+    return MelTables(
+        np.concatenate(edges),
+        np.concatenate([tables.weights[int(e[0]) - start : int(e[-1]) - start] for e in edges]),
+        tables.offsets[list(kept)],
+    )
+
+
 def mel_points(bands: int, fmin: int, fmax: int) -> np.ndarray:
     """The bands + 2 corner frequencies in Hz, float64: equally spaced in mel, the ends exact."""
     mels = np.linspace(_to_mel(fmin), _to_mel(fmax), bands + 2)
@@ -63,8 +90,23 @@ def mel_points(bands: int, fmin: int, fmax: int) -> np.ndarray:
     return points
 
 
-def dense(edges: np.ndarray, weights: np.ndarray, bins: int) -> np.ndarray:
-    """The filter bank as a matrix, int64 (bins, bands), 65536 = 1, without normalisation."""
+def dense(edges: np.ndarray, weights: np.ndarray, bins: int, runs: Sequence[int] = ()) -> np.ndarray:
+    """The filter bank as a matrix, int64 (bins, bands), 65536 = 1, without normalisation.
+
+    runs: filters of each run (see `chosen`) where they are more than one.
+    """
+    if not runs:
+        return _dense_run(edges, weights, bins)
+    found = []
+    for count in runs:
+        own, edges = edges[: count + 2], edges[count + 2 :]
+        used = int(own[-1]) - int(own[0])
+        found.append(_dense_run(own, weights[:used], bins))
+        weights = weights[used:]
+    return np.concatenate(found, axis=1)
+
+
+def _dense_run(edges: np.ndarray, weights: np.ndarray, bins: int) -> np.ndarray:
     bands = len(edges) - 2
     segments = np.repeat(np.arange(bands + 1), edges[1:].astype(np.int64) - edges[:-1])
     columns = np.zeros((bins, bands + 2), dtype=np.int64)

@@ -37,6 +37,8 @@ class FrontEndConfig:
     hop: int = 320
     """Samples between frames."""
     bands: int = 32
+    keep_bands: tuple[int, ...] = ()
+    """Numbers, from 0, of the bands that are computed, as `hybrid fit --prune-bands` finds them (empty: all)."""
     fmin: int = 20
     fmax: int = 8000
     floor: float = 1e-4
@@ -47,6 +49,11 @@ class FrontEndConfig:
     """Frames: a placed window begins at a multiple of it."""
     coefficients: int = 0
     """MFCC coefficients offered to the trees as well (0: none)."""
+
+    @property
+    def heard_bands(self) -> int:
+        """How many bands are computed."""
+        return len(self.keep_bands) or self.bands
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from hybrid.gate import Gate, behind, fit_gate, gate_features, gather, trimmed
 from hybrid.limits import check_name, check_settings
 from hybrid.model_file import Model, save
 from hybrid.output import check_writable, replaced_folder
+from hybrid.prune import prune_bands
 from hybrid.staging import TreeData, cleaned, dense_forest, fit_forest
 from hybrid.trunk import mel_settings, train
 from hybrid.windows import Windows, cut
@@ -294,19 +295,20 @@ def fit(
     synthetic: bool = False,
     limits: Limits | None = None,
     target: front.Target | None = None,
+    prune: float | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Fit a model on the recordings in `data` and write the folder `out`. Returns the report.
 
     limits: search for the best model inside them, see hybrid.budget; target: fit forests of many settings on one trunk
-    and take one, see hybrid.front; else the model as configured.
+    and take one, see hybrid.front;
+    prune: leave out the mel bands that are not worth their price, the share of validation accuracy that this may cost;
+    else the model as configured.
     Raises HybridError for everything that a user can get wrong; `out` is replaced only when all went well.
     """
     console = console or Console()
     check_request(out, config, name, head, compiler)
-    if target is not None and (limits is not None or head == "dense"):
-        with_what = "--head dense" if head == "dense" else "limits"
-        raise HybridError(f"--front chooses among forests and cannot be joined with {with_what}: leave out one")
+    check_search({"--front": target, "--prune-bands": prune, "--max-flash/--max-ram/--max-cost/--board": limits}, head)
     with console.phase("data"):
         loaded = _load(data, config, skip_bad, seed, console)
         corpus = loaded.corpus
@@ -323,6 +325,13 @@ def fit(
         found = _fit_within(limits, splits, loaded.noise, labels, config, name, seed, head, console)
         config, fitted = found.config, found.fitted
         budget = {"budget": {"limits": asdict(limits), "need": asdict(found.need), "tried": found.tried}}
+    if prune is not None:
+        pruned = prune_bands(
+            fitted, config,
+            lambda c: fit_windows(splits["train"], splits["validation"], loaded.noise, labels, c, name, seed, console),
+            splits, head, prune, console.say, console.progress,
+        )  # fmt: skip
+        config, fitted, budget = pruned.config, pruned.fitted, pruned.report
     plan, other = (fitted.plan, fitted.dense) if head == "trees" else (fitted.dense, fitted.plan)
     if not plan.maps:
         raise HybridError(f"{data}: {NO_SPLIT}: add clips, lower forest.min_leaf, or use --head dense")
@@ -452,6 +461,15 @@ def check_request(out: Path, config: Config, name: str, head: str, compiler: str
     parity.check_compiler(compiler)
 
 
+def check_search(asked: dict[str, Any], head: str) -> None:
+    """Raise HybridError where more than one search is asked for (option -> what for), or a front of dense heads."""
+    several = [option for option, what in asked.items() if what is not None]
+    if len(several) > 1:
+        raise HybridError(f"{' and '.join(several)} cannot be combined: ask for one at a time")
+    if several == ["--front"] and head == "dense":
+        raise HybridError("--front chooses among forests and cannot be combined with --head dense: leave out one")
+
+
 def _load(data: Path, config: Config, skip_bad: bool, seed: int, console: Console) -> LoadedCorpus:
     chosen = config.data
     corpus = open_corpus(
@@ -546,6 +564,7 @@ def _learning(trunk: TrainedTrunk) -> dict[str, Any]:
     return {
         "epoch": [starts[p.phase] + p.epoch for p in points],
         "train_loss": [p.loss for p in points],
+        "band_strengths": list(trunk.bands),
         "validation_accuracy": {h: [p.validation[i] for p in points] for i, h in enumerate(heads)},
     }
 

@@ -31,10 +31,11 @@ def front_end(config: Config) -> Graph:
         frames = (front.frame, front.hop)
         graph.add("energy", FrameEnergy(*frames), [PCM])
         graph.add("crossings", ZeroCrossings(*frames), [PCM])
-        mel = log_mel(config.audio.rate, *frames, front.bands, front.fmin, front.fmax, front.floor, front.placed)
+        span = (front.bands, front.fmin, front.fmax)
+        mel = log_mel(config.audio.rate, *frames, *span, front.floor, front.placed, front.keep_bands)
         graph.add(LOG_MEL, mel, [PCM, *_place(graph, config)])
         if front.coefficients:
-            graph.add("mfcc", dct(front.bands, front.coefficients), [LOG_MEL])
+            graph.add("mfcc", dct(front.heard_bands, front.coefficients), [LOG_MEL])
         _add_contrasts(graph, config)
         times, bands = config.forest.log_mel_regions
         for kind in ("mean", "max"):

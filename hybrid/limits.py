@@ -22,6 +22,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "audio.hop_s": (0.001, 60.0),
     "data.validation_share": (0.01, 0.5),
     "front_end.floor": (1e-12, 1.0),
+    "front_end.keep_bands": (0, 127),
     "front_end.placed": (0, 512),
     "front_end.place_step": (1, 512),
     "trunk.channels": (1, 1024),
@@ -45,6 +46,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "training.teacher_bands": (1, 128),
     "training.teacher_floor": (1e-12, 1.0),
     "training.average": (0.0, 0.999999),
+    "training.band_l1": (0.0, 100.0),
     "training.teachers": (0, 16),
     "training.teacher_epochs": (0, MANY),
     "training.epochs": (0, MANY),
@@ -138,6 +140,25 @@ def check_settings(config: Config) -> None:
         raise HybridError(f"cost.core: {error}") from None
     front_end(config)
     trunk_spec(config)
+    if config.training.band_l1:
+        _check_gains(config)
+
+
+def _check_gains(config: Config) -> None:
+    """Raise HybridError for a trunk whose first convolution cannot take up gains of bands."""
+    for name, trunk in (("trunk", config.trunk), ("scout", config.scout)):
+        if not trunk.channels:
+            continue
+        if trunk.family != "time":
+            raise HybridError(
+                f"training.band_l1 cannot be used with {name}.family {trunk.family!r}, whose first convolution has the "
+                f"same weights for all bands: set it to 0, or use the family 'time'"
+            )
+        if trunk.depthwise_relu and trunk.first == "separable":
+            raise HybridError(
+                f"training.band_l1 cannot be used with {name}.depthwise_relu, whose batch norm undoes any gain of a "
+                f"band: set one of them to 0 and false, or {name}.first to 'conv'"
+            )
 
 
 def _check_stages(config: Config) -> None:

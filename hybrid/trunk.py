@@ -41,7 +41,7 @@ def _spec(config: Config, trunk: TrunkConfig, section: str, **more: Any) -> Trun
         )
         frames = mel_settings(config).frames(window_samples(config))
         return TrunkSpec(
-            trunk.family, frames, front.bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts,
+            trunk.family, frames, front.heard_bands, blocks, trunk.heads, trunk.head_parts, trunk.extra_parts,
             group=trunk.group, **more,
         )
     except ValueError as error:
@@ -84,4 +84,5 @@ def mel_settings(config: Config) -> LogMelSettings:
         front.floor,
         front.placed,
         front.place_step,
+        front.keep_bands,
     )

@@ -11,7 +11,7 @@ from codegen.header.stream import refusal, stream_context, stream_interface
 from codegen.header.within import within_interface
 from codegen.header.writing import Writing
 
-RUNTIME_API = 2
+RUNTIME_API = 3
 HEADER = "hyb_runtime.h"
 
 

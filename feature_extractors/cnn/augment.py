@@ -25,7 +25,7 @@ CURVES = ((1.0, "tilt"), (1.0, "cos"), (0.7, "sin"), (0.5, "cos2"))
 
 
 def slaney_filters(settings: LogMelSettings) -> np.ndarray:
-    """Triangular mel filters float64 [bins, bands] of equal area, on Slaney's mel scale (linear below 1 kHz)."""
+    """Triangular mel filters float64 [bins, heard bands] of equal area, on Slaney's mel scale (linear below 1 kHz)."""
 
     def to_mel(hz: np.ndarray) -> np.ndarray:
         log_part = 15 + 27 * np.log(np.maximum(hz, 1e-9) / 1000) / np.log(6.4)
@@ -40,7 +40,13 @@ def slaney_filters(settings: LogMelSettings) -> np.ndarray:
     bins = np.arange(settings.frame // 2 + 1) * settings.sample_rate / settings.frame
     rise = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rise, fall)) * 2 / (edges[2:] - edges[:-2])
+    filters = np.maximum(0, np.minimum(rise, fall)) * 2 / (edges[2:] - edges[:-2])
+    return filters[:, _heard(settings)]
+
+
+def _heard(settings: LogMelSettings) -> list[int]:
+    """Numbers of the bands that are heard."""
+    return list(settings.keep_bands or range(settings.bands))
 
 
 @functools.lru_cache(maxsize=4)
@@ -213,7 +219,7 @@ def augmented_clips(
     for i in range(0, len(pcm), batch):
         clips, alone = to_float(pcm[i : i + batch]), torch.from_numpy(pure_noise[i : i + batch])
         equaliser = random_equaliser(len(clips), mel.bands, settings.equaliser, generator)
-        yield augment_pcm(clips, noise, alone, mel.sample_rate, settings, generator), equaliser
+        yield augment_pcm(clips, noise, alone, mel.sample_rate, settings, generator), equaliser[:, _heard(mel)]
 
 
 def augmented_log_mel(

@@ -66,9 +66,14 @@ class FloatBlock(nn.Module):
         self.between = nn.BatchNorm2d(before) if block.kind == "separable" and block.depthwise_relu else None
         self.pointwise = nn.Conv2d(before, block.channels, 1, bias=False) if block.kind == "separable" else None
         self.norm = nn.BatchNorm2d(block.channels)
+        self.watched = False
+        self.spread: Tensor | None = None
+        """Standard deviation of each channel of the first convolution over the last batch, where it is watched."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = convolve(x, self.spatial.weight, None, self.spec, self.depth)
+        if self.watched:
+            self.spread = x.std(dim=(0, 2, 3))
         if self.between is not None:
             x = functional.relu(self.between(x))
         if self.pointwise is not None:
@@ -77,25 +82,73 @@ class FloatBlock(nn.Module):
 
 
 class FloatTrunk(nn.Module):
-    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`; its scout beside it."""
+    """The trunk in float with batch norm and a linear head at every depth of `spec.heads`; its scout beside it.
 
-    def __init__(self, spec: TrunkSpec, classes: int) -> None:
+    gains: learn a gain, not negative, for each band in front of the trunk (family 'time' only).
+    """
+
+    def __init__(self, spec: TrunkSpec, classes: int, gains: bool = False) -> None:
         super().__init__()
-        self.scout = FloatTrunk(spec.scout, classes) if spec.scout is not None else None
+        if gains and spec.family != "time":
+            raise ValueError("gains of bands need a trunk of the family 'time', whose first block tells bands apart")
+        self.band_gains = nn.Parameter(torch.ones(spec.bands)) if gains else None
+        self.scout = FloatTrunk(spec.scout, classes, gains) if spec.scout is not None else None
         self.spec, self.classes = spec, classes
         self.blocks = nn.ModuleList(FloatBlock(spec, d) for d in range(1, len(spec.blocks) + 1))
+        self.blocks[0].watched = gains
         self.heads = nn.ModuleDict({str(d): nn.Linear(spec.head_inputs(d), classes) for d in spec.heads})
 
     def forward(self, logmel: Tensor) -> list[Tensor]:
         """Logits [clip, class] of every head, the scout's first. logmel: [clip, frame, band]."""
         logits = self.scout(logmel) if self.scout is not None else []
-        x = as_maps(logmel * INPUT_GAIN, self.spec.family)
+        x = as_maps(logmel * self.input_gain(), self.spec.family)
         for depth, block in enumerate(self.blocks, 1):
             x = block(x)
             if depth in self.spec.heads:
                 features = [f for parts in self.spec.head_parts for f in pooled(x, parts)]
                 logits.append(self.heads[str(depth)](torch.cat(features, 1)))
         return logits
+
+    def input_gain(self) -> Tensor | float:
+        """What log2 units are multiplied by: one number, or one for each band."""
+        return INPUT_GAIN if self.band_gains is None else INPUT_GAIN * self.band_gains.abs()
+
+    def heard(self) -> Tensor:
+        """How strongly the first block hears each band, [band]; after a forward pass with `watched` blocks.
+
+        In each output channel, whose scale means nothing behind a batch norm, a band's part is its weight there times
+        how much what it is weighted on varies over the batch, the parts of all bands together having L2 norm 1. So
+        neither weights behind a gain can make up for it, nor can a filter be large that lets nothing through.
+        """
+        block = self.blocks[0]
+        if block.pointwise is not None:
+            reads = block.pointwise.weight[:, :, 0, 0].abs() * block.spread
+        else:
+            reads = block.spatial.weight.flatten(2).norm(dim=2)
+            reads = reads if self.band_gains is None else reads * self.band_gains.abs()
+        return (reads / reads.norm(dim=1, keepdim=True).clamp_min(1e-12)).norm(dim=0)
+
+    def band_penalty(self) -> Tensor:
+        """L1 norm of how strongly the bands are heard: 1 where all are heard alike, less where few are."""
+        heard = self.heard()
+        own = heard.sum() / (len(heard) * self.spec.blocks[0].channels) ** 0.5
+        return own if self.scout is None else own + self.scout.band_penalty()
+
+    @torch.no_grad()
+    def band_strengths(self, logmel: Tensor) -> np.ndarray:
+        """How strongly each band is heard, the strongest 1, by trunk or scout: float64 [band]. Family 'time' only.
+
+        logmel: samples, float [clip, frame, band].
+        """
+        first = self.blocks[0]
+        before, first.watched = first.watched, True
+        first(as_maps(logmel * self.input_gain(), self.spec.family))
+        first.watched = before
+        heard = self.heard().double().numpy()
+        own = heard / max(float(heard.max()), 1e-12)
+        if self.scout is None or self.scout.spec.family != "time":
+            return own
+        return np.maximum(own, self.scout.band_strengths(logmel))
 
 
 class ResidualBlock(nn.Module):
@@ -284,7 +337,7 @@ class QuantTrunk(nn.Module):
         self.spec, self.classes = trunk.spec, trunk.classes
         self.scout = QuantTrunk(trunk.scout) if trunk.scout is not None else None
         self.blocks = nn.ModuleList(
-            nn.ModuleList(fold_block(b, INPUT_GAIN if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
+            nn.ModuleList(fold_block(b, trunk.input_gain() if i == 0 else 1.0)) for i, b in enumerate(trunk.blocks)
         )
         self.heads = nn.ModuleDict({str(d): QuantHead(trunk.heads[str(d)], self.spec, d) for d in self.spec.heads})
 
@@ -346,11 +399,12 @@ def level_channels(depthwise: QuantConv, pointwise: QuantConv, output: Tensor) -
 
 
 @torch.no_grad()
-def fold_block(block: FloatBlock, gain: float) -> list[QuantConv]:
-    """The convolutions of a block with batch norm folded in; `gain` scales the block's input."""
+def fold_block(block: FloatBlock, gain: Tensor | float) -> list[QuantConv]:
+    """The convolutions of a block with batch norm folded in; `gain` scales the block's input, or each channel of it."""
     if block.pointwise is None:
-        return [QuantConv(*fold_norm(block.spatial.weight * gain, block.norm), relu=True)]
-    spatial = block.spatial.weight * gain
+        each = gain[None, :, None, None] if isinstance(gain, Tensor) else gain
+        return [QuantConv(*fold_norm(block.spatial.weight * each, block.norm), relu=True)]
+    spatial = block.spatial.weight * (gain[:, None, None, None] if isinstance(gain, Tensor) else gain)
     if block.between is None:
         first = QuantConv(spatial, torch.zeros(len(spatial)), relu=False)
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from feature_extractors.cnn.augment import mask_spectrogram, mixup
-from feature_extractors.cnn.modules import Teacher
+from feature_extractors.cnn.modules import FloatTrunk, Teacher
 from feature_extractors.cnn.pool import Pool
 from feature_extractors.cnn.run import Run, Stopped, from_steps
 from feature_extractors.cnn.settings import TrainSettings
@@ -108,7 +108,12 @@ def _loss(
     if phase.soft and pool.teacher is not None:
         soft = functional.softmax(torch.from_numpy(pool.teacher[copies, rows]) / settings.temperature, 1)
     heads = model(logmel, generator) if teacher else model(logmel)
-    return torch.stack([_head_loss(o, hard, soft, settings) for o in heads]).sum()
+    loss = torch.stack([_head_loss(o, hard, soft, settings) for o in heads]).sum()
+    return loss + settings.band_l1 * model.band_penalty() if _has_gains(model) else loss
+
+
+def _has_gains(model: nn.Module) -> bool:
+    return isinstance(model, FloatTrunk) and model.band_gains is not None
 
 
 def _head_loss(logits: Tensor, hard: Tensor, soft: Tensor | None, settings: TrainSettings) -> Tensor:

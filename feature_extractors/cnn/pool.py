@@ -43,11 +43,11 @@ def pool_key(
     rest: tuple[object, ...],
 ) -> list[object]:
     """All that pool and soft labels depend on, as JSON can write it."""
-    own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads")
+    own = ("epochs", "rate", "quant_epochs", "quant_rate", "temperature", "soft_share", "threads", "band_l1")
     own += ("teacher_frame", "teacher_hop", "teacher_bands", "teacher_floor")  # these are in `mel`
     shared = {k: v for k, v in asdict(settings).items() if k not in own} | {"augment": asdict(augment)}
-    unused = () if mel.placed else ("placed", "place_step")
-    heard = {k: v for k, v in asdict(mel).items() if k not in unused}
+    used = {"placed": mel.placed, "place_step": mel.placed, "keep_bands": mel.keep_bands}
+    heard = {k: v for k, v in asdict(mel).items() if used.get(k, True)}
     if mel.placed:
         heard["place"] = "by centred energies"
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
@@ -75,7 +75,7 @@ def make_pool(
     extra = np.full(noise_clips, -1 if noise_class is None else noise_class, np.int64)
     labels = np.concatenate([labels.astype(np.int64), extra])
     alone = np.arange(len(pcm)) >= len(pcm) - noise_clips
-    copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.bands * 2)
+    copies = copies or _copies(run.settings, len(pcm), mel.frames(pcm.shape[1]) * mel.heard_bands * 2)
 
     def one(number: int) -> np.ndarray:
         generator = run.generator(COPIES, number)

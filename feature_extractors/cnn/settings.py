@@ -23,6 +23,13 @@ class LogMelSettings:
     """Frames of a window placed around the sound (feature_extractors.ops.place); 0: all frames."""
     place_step: int = 1
     """Frames: the window is placed at multiples of it."""
+    keep_bands: tuple[int, ...] = ()
+    """Numbers of the bands that are heard, rising; empty: all."""
+
+    @property
+    def heard_bands(self) -> int:
+        """Number of bands that are heard."""
+        return len(self.keep_bands) or self.bands
 
     def frames(self, samples: int) -> int:
         """Number of frames that are heard of a window of `samples`."""
@@ -84,13 +91,16 @@ class TrainSettings:
     """Share of the soft labels in the loss."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
+    band_l1: float = 0.0
+    """Weight of an L1 penalty on a gain that is learned for each mel band and then becomes part of the first
+    convolution: bands that are not worth it fade. 0: no gains. Only for trunks of the family 'time'."""
     threads: int = 2
     """Workers for pool and teachers; torch itself keeps to one thread, so the result does not depend on this."""
 
     def teacher_log_mel(self, own: LogMelSettings) -> LogMelSettings:
-        """What the teachers hear of windows whose trunk hears `own`."""
+        """What the teachers hear of windows whose trunk hears `own`: never less than all bands."""
         if not self.teacher_frame:
-            return own
+            return replace(own, keep_bands=())
         return replace(
             own,
             frame=self.teacher_frame,
@@ -99,4 +109,5 @@ class TrainSettings:
             floor=self.teacher_floor,
             placed=0,
             place_step=1,
+            keep_bands=(),
         )

@@ -41,6 +41,8 @@ class TrainedTrunk:
     curves: tuple[CurvePoint, ...]
     validation: tuple[float, ...]
     """Accuracy 0..1 of every head's integer logits on the validation clips."""
+    bands: tuple[float, ...] = ()
+    """How strongly the first block hears each band after the float phase, the strongest 1; empty for 'dscnn'."""
 
 
 def train_trunk(
@@ -84,15 +86,17 @@ def train_trunk(
         about = (classes, noise_class, noise_clips)
         key = pool_key(settings, augment, heard, seed, [train_pcm, train_y, *noise], about)
         pool = Pool(**(cache(key, labelled) if cache else labelled()))
-        if heard != mel:
+        if heard != replace(mel, keep_bands=()):
             copies = len(pool.logmel)
             own_pool = make_pool(run, train_pcm, train_y, list(noise), mel, noise_class, noise_clips, copies)
             pool = replace(pool, logmel=own_pool.logmel)
-        quantised = _train_student(run, pool, spec, classes)
+        elif mel.keep_bands:  # one pool of all bands serves whatever is kept of them
+            pool = replace(pool, logmel=np.ascontiguousarray(pool.logmel[..., list(mel.keep_bands)]))
+        quantised, strengths = _train_student(run, pool, spec, classes)
     finally:
         torch.set_num_threads(threads)
     curves = (*teaching.curves, *run.curves)
-    return TrainedTrunk(spec, classes, quantised, pool, curves, run.integer_accuracy(quantised))
+    return TrainedTrunk(spec, classes, quantised, pool, curves, run.integer_accuracy(quantised), strengths)
 
 
 def _arrays(pool: Pool) -> dict[str, np.ndarray]:
@@ -119,8 +123,9 @@ def _check(
                 f"{name}_pcm must be int16 [clip, sample] with one label each, got {pcm.dtype} {pcm.shape}"
             )
     frames = mel.frames(train_pcm.shape[1])
-    if (frames, mel.bands) != (spec.frames, spec.bands):
-        raise ValueError(f"clips give {frames} x {mel.bands} log-mels, the trunk takes {spec.frames} x {spec.bands}")
+    if (frames, mel.heard_bands) != (spec.frames, spec.bands):
+        given = f"{frames} x {mel.heard_bands}"
+        raise ValueError(f"clips give {given} log-mels, the trunk takes {spec.frames} x {spec.bands}")
     highest = max(int(train_y.max()), int(val_y.max()), -1 if noise_class is None else noise_class)
     classes = highest + 1 if classes is None else classes
     if classes < 2 or highest >= classes or min(train_y.min(), val_y.min()) < 0:
@@ -150,14 +155,18 @@ def _add_teachers(run: Run, pool: Pool, classes: int) -> Pool:
     return replace(pool, teacher=np.stack(run.in_parallel(label, len(pool.logmel))))
 
 
-def _train_student(run: Run, pool: Pool, spec: TrunkSpec, classes: int) -> QuantisedTrunk:
-    """The float phase, then the quantised phase."""
+def _train_student(
+    run: Run, pool: Pool, spec: TrunkSpec, classes: int
+) -> tuple[QuantisedTrunk, tuple[float, ...]]:
+    """The float phase, then the quantised phase; and how strongly each band is heard after the float phase."""
     settings = run.settings
-    trunk = fit(run, pool, run.build(lambda: FloatTrunk(spec, classes), 3), _float_phase(settings))
-    simulated = QuantTrunk(trunk)
+    fresh = run.build(lambda: FloatTrunk(spec, classes, settings.band_l1 > 0), 3)
+    trunk = fit(run, pool, fresh, _float_phase(settings))
     some = pool.logmel[0][:: max(1, len(pool.logmel[0]) // 1000)]
+    strengths = tuple(trunk.band_strengths(from_steps(some)).tolist()) if spec.family == "time" else ()
+    simulated = QuantTrunk(trunk)
     simulated.calibrate(from_steps(some))
-    return fit(run, pool, simulated, _quant_phase(settings)).export()
+    return fit(run, pool, simulated, _quant_phase(settings)).export(), strengths
 
 
 def _teacher_phase(settings: TrainSettings, number: int, mixed: bool) -> Phase:

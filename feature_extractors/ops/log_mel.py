@@ -10,6 +10,7 @@ hyb_log_mel equals it bit for bit.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +19,7 @@ import numpy as np
 
 from feature_extractors import fixed_fft
 from feature_extractors.fixed_log2 import Q, log2_q15
-from feature_extractors.mel import FLOOR, OUT_BITS, WEIGHT_BITS, dense, mel_sums, mel_tables
+from feature_extractors.mel import FLOOR, OUT_BITS, WEIGHT_BITS, chosen, dense, mel_sums, mel_tables, runs_of
 from feature_extractors.ops.base import Cost, Op, OpError, Value, check_array, check_int, parts, register
 from feature_extractors.ops.frames import check_framing, frame_count, frame_rule, map_frames
 from feature_extractors.ops.place import MAX_TIMES
@@ -50,20 +51,41 @@ class LogMel(Op):
     """The filter bank, see feature_extractors.mel.MelTables: kept, so that a saved model does not depend on libm."""
     placed: int = 0
     """Frames of a window placed by a second input, the number of its first frame (op place); 0: all frames."""
+    kept: tuple[int, ...] = ()
+    """Numbers of the bands in the whole filter bank, rising, where some of its bands are left out; else empty."""
 
     def __post_init__(self) -> None:
         _check_numbers(self.rate, self.frame, self.hop, self.bands, self.fmin, self.fmax)
+        check_kept(self.kept, MAX_BANDS)
+        if self.kept and len(self.kept) != self.bands:
+            raise OpError(f"log_mel: {len(self.kept)} numbers of bands for {self.bands} bands")
         check_int("log_mel: placed", self.placed, 0, MAX_TIMES)
         check_array("log_mel: edges", self.edges, "uint16", 1)
         check_array("log_mel: weights", self.weights, "uint16", 1)
         check_array("log_mel: offsets", self.offsets, "int32", 1)
         edges = self.edges.astype(np.int64)
-        if len(edges) != self.bands + 2 or (np.diff(edges) < 0).any() or edges[-1] > self.frame // 2 + 1:
-            raise OpError(f"log_mel: edges must be {self.bands + 2} rising bins of a frame of {self.frame}")
-        if len(self.weights) != edges[-1] - edges[0]:
-            raise OpError(f"log_mel: edges want {edges[-1] - edges[0]} weights, not {len(self.weights)}")
+        wanted = self.bands + 2 * len(self.runs)
+        if len(edges) != wanted or (np.diff(edges) < 0).any() or edges[-1] > self.frame // 2 + 1:
+            raise OpError(f"log_mel: edges must be {wanted} rising bins of a frame of {self.frame}")
+        bins = sum(stop - start for start, stop in self.spans)
+        if len(self.weights) != bins:
+            raise OpError(f"log_mel: edges want {bins} weights, not {len(self.weights)}")
         if len(self.offsets) != self.bands or (np.abs(self.offsets.astype(np.int64)) > OFFSET_LIMIT).any():
             raise OpError(f"log_mel: offsets must be {self.bands} numbers within +-{OFFSET_LIMIT}")
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Bands of each run of neighbours: one run where none is left out in between."""
+        return tuple(count for _, count in runs_of(self.kept)) or (self.bands,)
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last edge, FFT bins, of each run."""
+        found, at = [], 0
+        for count in self.runs:
+            found.append((int(self.edges[at]), int(self.edges[at + count + 1])))
+            at += count + 2
+        return found
 
     @property
     def hi(self) -> int:
@@ -102,11 +124,12 @@ class LogMel(Op):
 
     def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
         frames = box[0][1] - box[0][0]
-        bins, bands = frames * len(self.weights), frames * self.bands
+        # a further run begins with a segment that ends no band: it takes less than one that does
+        bins, bands = frames * len(self.weights), frames * (self.bands + len(self.runs) - 1)
         return parts("log_mel", calls=1, bins=bins, bands=bands) | parts("spectrum", **{f"frames_{self.frame}": frames})
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
-        bank = dense(self.edges, self.weights, self.frame // 2 + 1)[:, box[1][0] : box[1][1]]
+        bank = dense(self.edges, self.weights, self.frame // 2 + 1, self.runs)[:, box[1][0] : box[1][1]]
         offsets = self.offsets[box[1][0] : box[1][1]].astype(np.int64)
 
         def work(frames: np.ndarray) -> np.ndarray:
@@ -127,16 +150,26 @@ class LogMel(Op):
 
 
 def log_mel(
-    rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int, floor: float = FLOOR, placed: int = 0
+    rate: int,
+    frame: int,
+    hop: int,
+    bands: int,
+    fmin: int,
+    fmax: int,
+    floor: float = FLOOR,
+    placed: int = 0,
+    kept: tuple[int, ...] = (),
 ) -> LogMel:
     """The op with its filter bank.
 
     floor: mel power that becomes 0, as librosa sees it, with samples in +-1. placed: frames of a window placed by a
-    second input, 0 for all frames of the samples.
+    second input, 0 for all frames of the samples. kept: rising numbers of the bands that are computed, out of the
+    `bands` filters from fmin to fmax, which stay as they are; empty: all.
 
     Raises OpError for settings that leave a band without an FFT bin, or a floor below what silence gives.
     """
     _check_numbers(rate, frame, hop, bands, fmin, fmax)
+    check_kept(kept, bands)
     tables = mel_tables(rate, frame, bands, fmin, fmax, floor)
     empty = np.flatnonzero(~dense(tables.edges, tables.weights, frame // 2 + 1).any(axis=0))
     if len(empty):
@@ -144,11 +177,21 @@ def log_mel(
             f"log_mel: bands {', '.join(map(str, empty))} of {bands} lie between two FFT bins of {rate / frame:.4g} Hz:"
             " use fewer bands or a longer frame"
         )
-    op = LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets)
+    kept = () if len(kept) == bands else kept
+    tables, bands = (chosen(tables, kept), len(kept)) if kept else (tables, bands)
+    op = LogMel(rate, frame, hop, bands, fmin, fmax, tables.edges, tables.weights, tables.offsets, kept=kept)
     silence = op.evaluate([np.zeros((1, frame, 1, 1), np.int64)], ((0, 1), (0, bands), (0, 1)), [])
     if silence.any():
         raise OpError(f"log_mel: a floor of {floor:g} lies below what silence gives: raise it, to {FLOOR:g} for one")
     return dataclasses.replace(op, placed=placed)
+
+
+def check_kept(kept: tuple[int, ...], bands: int) -> None:
+    """Raise OpError unless `kept` are rising numbers of `bands` bands."""
+    for number in kept:
+        check_int("log_mel: number of a kept band", number, 0, bands - 1)
+    if any(later <= number for number, later in itertools.pairwise(kept)):
+        raise OpError(f"log_mel: kept bands must rise and not repeat, not {', '.join(map(str, kept))}")
 
 
 def _check_numbers(rate: int, frame: int, hop: int, bands: int, fmin: int, fmax: int) -> None:

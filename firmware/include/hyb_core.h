@@ -26,7 +26,7 @@ void *memset(void *to, int value, size_t size);
 #endif
 
 /* Raised whenever generated code and runtime stop fitting each other. */
-#define HYB_RUNTIME_API 2
+#define HYB_RUNTIME_API 3
 
 #if ((-1) >> 1) != -1 || (-1 & 3) != 3
 #error "hyb_core.h needs two's complement and an arithmetic right shift of negative numbers"

@@ -77,6 +77,20 @@ static inline void hyb_log_mel(const hyb_mel *p, int32_t frame, const int16_t *p
   }
 }
 
+/* The same where bands are left out in between: `count` runs of neighbours, each with tables of its own, `bands` in all.
+ * Segments of the spectrum that no run covers are not read. */
+static inline void hyb_log_mel_runs(const hyb_mel *runs, int32_t count, int32_t bands, int32_t frame,
+                                    const int16_t *pcm, int32_t t0, int32_t t1, int16_t *out, uint32_t *scratch) {
+  out += t0 * bands;
+  for (int32_t t = t0; t < t1; t++) {
+    const int32_t exponent = hyb_fft_power(&runs->fft, frame, pcm + t * runs->hop, scratch);
+    for (const hyb_mel *run = runs; run != runs + count; run++) {
+      hyb_mel_bands(run, scratch, exponent, out);
+      out += run->bands;
+    }
+  }
+}
+
 typedef struct {
   const int16_t *weights; /* [coefficient][band], Q15 */
   const int32_t *multiplier;

@@ -46,6 +46,11 @@ from hybrid.cli.text import fit_text
 @click.option("--max-ram", default=None, metavar="SIZE", help="... so much RAM, the stack not counted: 12k.")
 @click.option("--max-cost", default=None, metavar="NUMBER", help="... so many instructions in the worst case: 3M.")
 @click.option("--board", default=None, help="... that fits a board of `hybrid boards`, stack included.")
+@click.option("--prune-bands", is_flag=True, help="Leave out mel bands that are not worth their price, and refit.")
+@click.option(
+    "--prune-loss", type=click.FloatRange(0, 100), default=0.5, show_default=True,
+    help="Validation accuracy (percentage points) that leaving out bands may cost.",
+)  # fmt: skip
 @seed_option
 @click.option("--compiler", default=None, help="C compiler for the parity check (default: gcc, clang, cc or zig).")
 @data_options()
@@ -57,7 +62,12 @@ def fit(**options: Any) -> None:
     from hybrid.config import load_config, parse_override
 
     config = load_config(options["preset"], options["config_path"], _overrides(options, parse_override))
-    _fit(options["data"], config, options | {"limits": _limits(options), "target": _target(options)}, synthetic=False)
+    asked = {
+        "limits": _limits(options),
+        "target": _target(options),
+        "prune": options["prune_loss"] / 100 if options["prune_bands"] else None,
+    }
+    _fit(options["data"], config, options | asked, synthetic=False)
 
 
 def _limits(options: dict[str, Any]) -> Any:
@@ -112,7 +122,7 @@ def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> N
             data, options["out"], config, name=options["name"], seed=options["seed"], head=options["head"],
             skip_bad=options["skip_bad"], compiler=options["compiler"], preset=options["preset"],
             command=shlex.join(["hybrid", *sys.argv[1:]]), synthetic=synthetic,
-            limits=options.get("limits"), target=options.get("target"),
+            limits=options.get("limits"), target=options.get("target"), prune=options.get("prune"),
             console=Console(reporter.say, reporter.progress),
         )  # fmt: skip
     for row in report["closure"]:

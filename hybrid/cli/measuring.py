@@ -82,6 +82,7 @@ def boards(as_json: bool) -> None:
     help="Clips of this split, as the fit drew it, or every clip of the folder.",
 )  # fmt: skip
 @click.option("--clips", default=None, type=click.IntRange(min=1), help="At most so many clips, evenly spread.")
+@click.option("--importance", is_flag=True, help="Also what bands and frames are worth, which takes a minute.")
 @click.option(
     "--from-dump", "dump", default=None, type=click.Path(path_type=Path),
     help="Counters that a device with HYB_STATS wrote, instead of clips.",
@@ -104,14 +105,16 @@ def stats(folder: Path, data: Path | None, **options: Any) -> None:
     if options["dump"] is not None:
         if data is not None:
             raise click.UsageError("--from-dump takes no recordings: leave out DATA")
+        if options["importance"]:
+            raise click.UsageError("--importance needs recordings, which --from-dump has not")
         found = from_dump(folder, options["dump"])
     else:
         chosen = {name: options[name] for name, _ in DATA_OPTIONS if name not in TRAINING_ONLY}
         split = None if options["split"] == "all" else options["split"]
         with Reporter(options["quiet"]) as reporter:
             found = from_clips(
-                folder, data, split=split, clips=options["clips"], skip_bad=options["skip_bad"], say=reporter.say,
-                progress=reporter.progress, **chosen,
+                folder, data, split=split, clips=options["clips"], worth=options["importance"],
+                skip_bad=options["skip_bad"], say=reporter.say, progress=reporter.progress, **chosen,
             )  # fmt: skip
     if options["csv_folder"] is not None:
         write_csv(found, options["csv_folder"])

@@ -27,6 +27,8 @@ def fit_text(report: dict[str, Any]) -> str:
         best = sorted((p for p in report["front"]["points"] if p["on_front"]), key=lambda p: p["mean"])
         lines.append(f"accuracy against cost on validation, {len(report['front']['points'])} forests tried:")
         lines += [_point_text(point) for point in best]
+    if "pruning" in report:
+        lines += pruning_text(report["pruning"])
     if "baseline" in report:
         dense = report["baseline"]
         lines.append(
@@ -61,6 +63,21 @@ def _point_text(point: dict[str, Any]) -> str:
     settings = f"stages {stages}; cost weight {point['cost_weight']:g}; exit loss {100 * point['exit_loss']:g} points"
     taken = "  <- taken" if point["chosen"] else ""
     return f"  {point['accuracy']:.1%} at {point['mean'] / 1e6:.3f} M ({settings}){taken}"
+
+
+def pruning_text(found: dict[str, Any]) -> list[str]:
+    """What leaving out bands did, before and after."""
+    if found["chosen"] is None:
+        return [f"bands: none of {len(found['tried']) - 1} refits keeps {100 * found['budget']:g} points at less cost"]
+    lines = [f"bands: {found['chosen']}"]
+    for when in ("before", "after"):
+        row = found[when]
+        lines.append(
+            f"  {when}: {row['bands']} bands, validation {row['validation']['accuracy']:.1%}, test "
+            f"{row['test']['accuracy']:.1%}, mean {row['test']['mean_cost'] / 1e6:.3f}, eager {row['eager'] / 1e6:.3f}"
+            " M instructions"
+        )
+    return lines
 
 
 def accuracy_text(found: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from hybrid.data.labels import c_identifier, sort_labels
 from hybrid.report import confusion, formats, overview, plots, stats_plots
+from hybrid.report.bands_view import bands_view
 from hybrid.report.plain import plain
 
 _FILTERS = (
@@ -74,6 +75,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "cost_clips": _cost_clips(report),
         "histogram": plots.histogram(report),
         "looks": [(look, stats_plots.heat(look)) for look in overview.at(report, "access", "looks") or []],
+        "bands": bands_view(report),
         "anytime": plots.anytime(report),
         "robustness": plots.robustness(report),
         "front": plots.front(report),

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hybrid.report import plots, stats_plots
+from hybrid.report.bands_view import bands_view
 from hybrid.report.confusion import LEVELS
 from hybrid.report.formats import amount, count, number, percent, shape, width
 from hybrid.report.html import environment
@@ -131,6 +132,7 @@ def render(found: Mapping[str, Any]) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode(),
         "tiles": _tiles(found),
         "looks": [(look, stats_plots.heat(look)) for look in found["looks"]],
+        "bands": bands_view(found),
         "histogram": plots.histogram({"cost": cost}),
         "class_costs": stats_plots.class_costs(found["cost_by_class"], found["unit"])
         if found.get("cost_by_class") else None,

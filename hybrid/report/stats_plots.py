@@ -67,6 +67,29 @@ def heat(look: Mapping[str, Any]) -> Markup:
     return _svg(48 + times * wide, bottom + 32, told, parts, "plot")
 
 
+def worth(regions: Mapping[str, Any]) -> Markup:
+    """Ranges of frames x ranges of bands: the stronger a cell, the more the log-loss rises without it."""
+    times, bands, rises = regions["times"], regions["bands"], regions["loss_rise"]
+    most = max((max(row) for row in rises), default=0.0) or 1.0
+    wide, high = 56.0, 22.0
+    parts = [f'<rect class="paper" x="60" y="4" width="{len(times) * wide:g}" height="{len(bands) * high:g}"/>']
+    for column, (first, last) in enumerate(times):
+        for row, (low, top) in enumerate(bands):
+            rise, drop = rises[column][row], regions["accuracy_drop"][column][row]
+            told = f"frames {first} to {last}, bands {low} to {top}: log-loss {rise:+.3f}, "
+            told += f"accuracy {-100 * drop:+.1f} points"
+            place = 60 + column * wide, 4 + (len(bands) - row - 1) * high
+            parts.append(_rect(*place, wide, high, min(0.999, max(0.0, rise / most)), told))
+    bottom = 4 + len(bands) * high
+    parts += [_text(56, bottom - row * high - 7, f"{low}–{top}", "end") for row, (low, top) in enumerate(bands)]
+    parts += [
+        _text(60 + (column + 0.5) * wide, bottom + 14, f"{first}–{last}", "middle")
+        for column, (first, last) in enumerate(times)
+    ]
+    told = "How much the log-loss rises where a range of bands and frames says nothing"
+    return _svg(68 + len(times) * wide, bottom + 20, told, parts, "plot")
+
+
 def _bands(start: int, stop: int, bands: int) -> str:
     if bands == 1:
         return ""

@@ -11,7 +11,9 @@ import numpy as np
 from codegen import interpret
 from codegen.interpret import Results
 from codegen.plan import Plan
+from hybrid.band_prices import band_prices
 from hybrid.evaluate import load_model
+from hybrid.importance import importance, with_access
 from hybrid.recordings import read_windows
 from hybrid.stats import paths, tables
 from hybrid.stats.counts import Counts, count
@@ -20,6 +22,7 @@ from hybrid.stats.looks import looks
 from hybrid.stats.values import histograms
 from hybrid.stats.watched import Watched
 from hybrid.summary import UNIT
+from hybrid.windows import Windows
 
 FORMAT = 1
 HARDLY = 0.01
@@ -35,6 +38,7 @@ def from_clips(
     *,
     split: str | None = "test",
     clips: int | None = None,
+    worth: bool = False,
     skip_bad: bool = False,
     say: Say = lambda _: None,
     progress: Progress = lambda *_: None,
@@ -43,16 +47,24 @@ def from_clips(
     """Statistics of the model in `folder` on the windows of `data` (default: the recordings that it was fitted on).
 
     split: 'train', 'validation' or 'test' as the fit drew it, None for every clip; clips: at most so many, evenly
-    spread. Returns plain values, see docs/stats.md. Raises HybridError.
+    spread; worth: add permutation importance of bands and frames, which takes a minute. Returns plain values, see
+    docs/stats.md. Raises HybridError.
     """
     model, config = load_model(folder)
-    found = read_windows(
+    read = read_windows(
         model, config, data, split=split, clips=clips, skip_bad=skip_bad, say=say, progress=progress, **layout
     )
-    windows = found.windows
+    windows = read.windows
     watched = watch(model.plan, windows.pcm, windows.truth)
-    source = {"kind": "clips", "path": str(found.path), "split": split, "windows": len(windows.pcm)}
-    return {"model": str(folder), "source": source} | statistics(count(watched.results), watched)
+    source = {"kind": "clips", "path": str(read.path), "split": split, "windows": len(windows.pcm)}
+    found = {"model": str(folder), "source": source} | statistics(count(watched.results), watched)
+    return found | (_worth(model.plan, windows, found["looks"], progress) if worth else {})
+
+
+def _worth(plan: Plan, windows: Windows, seen: list[dict[str, Any]], progress: Progress) -> dict[str, Any]:
+    """What bands and frames are worth, and what bands cost; nothing for a plan without a log-mel."""
+    found = importance(plan, windows.pcm, windows.truth, progress=progress)
+    return {"importance": with_access(found, seen), "band_prices": band_prices(plan)} if found else {}
 
 
 def from_dump(folder: Path, path: Path) -> dict[str, Any]:

@@ -37,6 +37,8 @@ MELS = {
     512: log_mel(16000, 512, 320, 40, 20, 8000),
     1024: log_mel(44100, 1024, 441, 64, 0, 22050),
 }
+GAPS = log_mel(16000, 512, 320, 40, 20, 8000, kept=(0, 1, 2, 5, 7, *range(20, 33), 39))
+"""Five runs of bands: one of a single band beside another, and both ends of the spectrum."""
 
 
 @functools.cache
@@ -162,6 +164,41 @@ def test_worst_inputs(frame):
 @pytest.mark.parametrize("frame", MELS)
 def test_noise_of_every_amplitude(frame):
     check(frame, drawn_windows())
+
+
+def gaps() -> tuple[Graph, str]:
+    """A log-mel with bands left out in between, and its C: void mel(in0, t0, t1, out)."""
+    result, out = Graph(), CWriter()
+    result.add("pcm", Samples(16000, COUNT))
+    result.add("mel", GAPS, ["pcm"])
+    item, sources = result["mel"], [result["pcm"]]
+    out.lines([*HEADERS.splitlines(), "static uint64_t memory[(4 * 513 + 7) / 8];"])
+    EMITTERS["log_mel"].tables(item, sources, "mel", out)
+    head = "void mel(const int16_t *in0, int32_t t0, int32_t t1, int16_t *out)"
+    out.lines([f"{head};"])
+    with out.block(head):
+        out.lines(["void *scratch = memory;", *EMITTERS["log_mel"].call(item, sources, "mel")])
+    return result, out.text()
+
+
+@pytest.mark.parametrize("flags", [(), SMALL])
+def test_bands_left_out_leave_the_others_as_they_are(flags):
+    """C with gaps against the columns of the whole reference map, all frames and a box of them."""
+    graph_of, text = gaps()
+    library, item = compile_shared(text, flags), graph_of["mel"]
+    pcm = np.concatenate([worst_inputs()[::4], drawn_windows()[::3]])
+    for row, wanted in zip(np.ascontiguousarray(pcm), reference(512, pcm)["mel"], strict=True):
+        found = np.full(item.value.shape, -7, np.int16)
+        call(library, "mel", row, (2, 5), found)
+        assert (found[:2] == -7).all() and (found[5:] == -7).all()
+        call(library, "mel", row, (0, 2), found)
+        call(library, "mel", row, (5, item.value.shape[0]), found)
+        np.testing.assert_array_equal(found, wanted[:, list(GAPS.kept)])
+
+
+@pytest.mark.parametrize("compiler", compilers())
+def test_every_compiler_accepts_gaps_without_a_warning(compiler):
+    compile_to("o", gaps()[1], (*C99, "-O2"), compiler)
 
 
 @pytest.mark.parametrize("kind", ["speech", "digits", "sounds", "noise"])

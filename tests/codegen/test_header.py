@@ -57,7 +57,7 @@ def test_the_example_builds_alone_and_agrees_with_the_vectors(folder, compiler):
 
 def test_another_runtime_version_is_an_error_that_names_the_remedy(folder):
     runtime = folder / "hyb_runtime.h"
-    runtime.write_text(runtime.read_text().replace("#define HYB_RUNTIME_API 2", "#define HYB_RUNTIME_API 1"))
+    runtime.write_text(runtime.read_text().replace("#define HYB_RUNTIME_API 3", "#define HYB_RUNTIME_API 1"))
     with pytest.raises(CompilerError, match="regenerate the model"):
         compile_c([folder / "user.c"], folder / "user.o", ["-c", "-std=c99"])
 

@@ -124,7 +124,7 @@ def test_fit_front_writes_the_model_that_meets_the_target(hybrid, recordings, ti
         (("--target-loss", "-1"), "out of range"),
         (("--target-cost", "much"), "--target-cost 'much' is no size"),
         (("--front", "--head", "dense"), "--front chooses among forests"),
-        (("--front", "--max-flash", "60k"), "cannot be joined with limits"),
+        (("--front", "--max-flash", "60k"), "--front and --max-flash/--max-ram/--max-cost/--board cannot be combined"),
         (("--cost-weight", "-1"), "forest.cost_weight is -1"),
     ],
 )

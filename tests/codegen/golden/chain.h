@@ -11,8 +11,8 @@
 #ifndef CHAIN_H
 #define CHAIN_H
 #include "hyb_runtime.h"
-#if HYB_RUNTIME_API != 2
-#error "chain.h was written for HYB_RUNTIME_API 2: regenerate the model with this hybrid, or use the hyb_runtime.h written beside it"
+#if HYB_RUNTIME_API != 3
+#error "chain.h was written for HYB_RUNTIME_API 3: regenerate the model with this hybrid, or use the hyb_runtime.h written beside it"
 #endif
 #if defined(CHAIN_STREAM) && defined(CHAIN_EAGER)
 #error "CHAIN_STREAM decides on a stream, CHAIN_EAGER on windows: define one of them"

@@ -84,3 +84,12 @@ def test_mixup_keeps_distributions_and_lets_the_first_lead():
     assert mixed.shape == (32, 9, 8)
     torch.testing.assert_close(soft.sum(1), torch.ones(32))
     assert ((soft * target).sum(1) >= 0.5 - 1e-6).all()
+
+
+def test_kept_bands_are_columns_of_the_whole_log_mel_whatever_changes():
+    kept = (0, 3, 4, 17, 31)
+    pcm, mel = clips(), LogMelSettings(keep_bands=kept)
+    assert mel.heard_bands == 5 and LogMelSettings().heard_bands == 32
+    for settings in (OFF, AugmentSettings()):
+        some, whole = (changed(pcm, settings, mel=m).astype(int) for m in (mel, LogMelSettings()))
+        assert np.abs(some - whole[..., list(kept)]).max() <= 1  # products of fewer columns round otherwise

@@ -126,3 +126,27 @@ def test_teachers_may_hear_other_log_mels_of_the_same_copies():
     assert kept["arrays"]["logmel"].shape[2:] == (11, 12) and trained.pool.logmel.shape[2:] == (24, 16)
     assert trained.pool.teacher is not None and trained.validation[-1] >= 0.95
     np.testing.assert_array_equal(trained.pool.logmel, train(settings=QUICK).pool.logmel)
+
+
+def test_a_penalty_on_bands_makes_those_fade_that_say_nothing(trained):
+    settings = dataclasses.replace(QUICK, teachers=0, epochs=60)
+    free, penalised = train(settings=settings), train(settings=dataclasses.replace(settings, band_l1=3.0))
+    assert len(free.bands) == len(penalised.bands) == 16 and max(free.bands) == 1
+    assert np.sort(penalised.bands)[:8].mean() < 0.5 * np.sort(free.bands)[:8].mean()
+    assert penalised.validation[-1] >= 0.95
+
+
+def test_kept_bands_are_columns_of_the_pool_of_all_and_teachers_hear_them_all(trained):
+    kept, keys = (1, 2, 3, 4, 5, 9, 15), []
+
+    def cache(key, compute):
+        keys.append(key)
+        return compute()
+
+    mel = dataclasses.replace(MEL, keep_bands=kept)
+    spec = dataclasses.replace(SPEC, bands=len(kept))
+    some = train_trunk(spec, *tones(40), *tones(20, 2, 1), mel=mel, settings=QUICK, seed=0, cache=cache)
+    train(cache=cache)
+    np.testing.assert_array_equal(some.pool.logmel, trained.pool.logmel[..., list(kept)])
+    np.testing.assert_array_equal(some.pool.teacher, trained.pool.teacher)
+    assert keys[0] == keys[1] and some.validation[-1] >= 0.95

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from feature_extractors.graph import Graph, GraphError, make_op, parameters
+from feature_extractors.mel import dense
 from feature_extractors.ops.base import OpError, Value
 from feature_extractors.ops.log_mel import LogMel, log_mel
 from feature_extractors.ops.samples import Samples
@@ -164,3 +165,42 @@ def test_a_map_that_is_not_samples_is_refused():
         OP.out([Value((16000, 2, 1), "int16", 0, 1)])
     with pytest.raises(OpError, match="less than one frame"):
         OP.out([Value((511, 1, 1), "int16", 0, 1)])
+
+
+KEPT = (0, 3, 4, 5, 7, 20, 21, 39)
+
+
+def test_kept_bands_are_those_of_the_whole_bank():
+    rng = np.random.default_rng(4)
+    pcm = rng.integers(-9000, 9000, (3, 4000)).astype(np.int16)
+    some = log_mel(16000, 512, 320, 40, 20, 8000, kept=KEPT)
+    np.testing.assert_array_equal(run(some, pcm), run(OP, pcm)[..., list(KEPT)])
+    assert some.runs == (1, 3, 1, 2, 1) and some.bands == 8
+    part = some.evaluate([pcm[:, :, None, None]], ((1, 3), (2, 6), (0, 1)), [value(pcm)])
+    np.testing.assert_array_equal(part[..., 0], run(OP, pcm)[:, 1:3, [4, 5, 7, 20]])
+
+
+def test_the_weights_of_bins_that_no_band_reads_are_gone():
+    bank = dense(OP.edges, OP.weights, 257)
+    for kept in (tuple(range(30)), tuple(range(10, 40)), KEPT):
+        some = log_mel(16000, 512, 320, 40, 20, 8000, kept=kept)
+        assert len(some.weights) < len(OP.weights)
+        read = (bank[:, list(kept)] > 0).any(axis=1).sum()
+        assert read <= len(some.weights) <= read + len(some.runs)  # the first bin of a segment may have weight 0
+        assert some.cost([]).macs == OP.cost([]).macs - (len(OP.weights) - len(some.weights)) - (40 - len(kept))
+
+
+def test_all_bands_kept_is_the_whole_bank():
+    assert parameters(log_mel(16000, 512, 320, 40, 20, 8000, kept=tuple(range(40))))["kept"] == ()
+
+
+@pytest.mark.parametrize("kept", [(3, 2), (2, 2), (-1, 4), (39, 40), (0.5,)])
+def test_wrong_numbers_of_kept_bands_are_refused(kept):
+    with pytest.raises(OpError, match="kept band"):
+        log_mel(16000, 512, 320, 40, 20, 8000, kept=kept)
+
+
+@pytest.mark.parametrize("changes", [{"kept": (0, 1)}, {"kept": (*KEPT[:-1], 128)}, {"kept": tuple(range(8))}])
+def test_damaged_numbers_of_kept_bands_are_refused(changes):
+    with pytest.raises(GraphError):
+        make_op("log_mel", parameters(log_mel(16000, 512, 320, 40, 20, 8000, kept=KEPT)) | changes)
