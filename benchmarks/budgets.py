@@ -20,7 +20,7 @@ from benchmarks.cleanup import windows_of
 from codegen.anytime import Anytime
 from codegen.target.device_within import DeviceWithin
 from hybrid import anytime
-from hybrid.fit import window_maps
+from hybrid.training import window_maps
 
 
 def main() -> int:

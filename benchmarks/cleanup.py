@@ -22,7 +22,7 @@ from codegen.header.compact import compact, leaf_scores
 from codegen.plan import Plan
 from hybrid.data import load_corpus, open_corpus
 from hybrid.evaluate import load_model
-from hybrid.fit import window_maps
+from hybrid.training import window_maps
 from hybrid.windows import Windows, cut
 from tree_backends.cleanup import cut_leaves, drop_dead, merge_thresholds, share_subtrees
 from tree_backends.exits import order_by_gain, split_stages

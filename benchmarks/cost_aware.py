@@ -25,9 +25,9 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE
 from hybrid.candidates import TRUNKLESS, depth_of, stage_features
 from hybrid.config import ForestConfig
 from hybrid.cost_aware import Ledger
-from hybrid.fit import _exits
 from hybrid.marginal import Market
 from hybrid.staging import TreeData, cleaned, fit_forest
+from hybrid.training import choose_margins
 from tree_backends.exits import split_stages
 from tree_backends.forest import Feature, Forest
 from tree_backends.priced import binned, softmax
@@ -188,7 +188,7 @@ def judged(started: Started, forest: Forest, config: ForestConfig) -> Point:
     """A forest with exits for an allowed loss."""
     plan = Plan("model", started.labels, started.graph, forest)
     windows, maps = started.held["validation"]
-    exits = _exits(plan, maps, windows.truth, replace(started.config, forest=config))
+    exits = choose_margins(plan, maps, windows.truth, replace(started.config, forest=config))
     plan = replace(plan, forest=split_stages(forest.with_margins(exits.margins), 0))
     found = {s: (interpret.decide_on(plan, own), w) for s, (w, own) in started.held.items()}
     right = {s: w.clip_labels(r.scores) == w.clip_truth for s, (r, w) in found.items()}

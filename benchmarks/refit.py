@@ -19,8 +19,8 @@ from hybrid.config import Config
 from hybrid.data import cached, load_corpus, open_corpus
 from hybrid.data.options import Options
 from hybrid.evaluate import load_model
-from hybrid.fit import window_maps
 from hybrid.front_end import LOG_MEL
+from hybrid.training import window_maps
 from hybrid.trunk import mel_settings
 from hybrid.windows import Windows, cut
 

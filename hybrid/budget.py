@@ -27,7 +27,7 @@ from hybrid.errors import HybridError
 from hybrid.windows import Windows
 
 if TYPE_CHECKING:
-    from hybrid.fit import Fitted
+    from hybrid.training import Fitted
 
 WIDTHS = (1.0, 0.75, 0.5, 0.375, 0.25)
 ROUNDS = (1.0, 0.5)

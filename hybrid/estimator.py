@@ -18,10 +18,11 @@ from codegen.artifacts import write_code
 from codegen.host import NativeModel
 from hybrid.config import Config, apply, load_config
 from hybrid.errors import HybridError
-from hybrid.fit import HEADS, NO_SPLIT, Console, Fitted, fit_windows
+from hybrid.fit import HEADS, NO_SPLIT
 from hybrid.model_file import Model, load, save
 from hybrid.output import replaced_folder
 from hybrid.report.plain import plain
+from hybrid.training import Console, Fitted, fit_windows
 from hybrid.windows import Windows
 
 FULL_SCALE = 32768

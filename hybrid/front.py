@@ -15,7 +15,7 @@ from hybrid.config import Config, count_heads
 from hybrid.errors import HybridError
 
 if TYPE_CHECKING:
-    from hybrid.fit import Fitted
+    from hybrid.training import Fitted
 
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
 """Cost weights that are tried, beside the configured one."""

@@ -32,7 +32,7 @@ from hybrid.stats.looks import looks
 from hybrid.windows import Windows
 
 if TYPE_CHECKING:
-    from hybrid.fit import Fitted
+    from hybrid.training import Fitted
 
 SHORT = 4
 """Candidates are ranked after one part in so many of the training."""

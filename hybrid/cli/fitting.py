@@ -114,8 +114,8 @@ def _overrides(options: dict[str, Any], parse: Callable[[str], dict[str, dict[st
 
 
 def _fit(data: Path, config: Any, options: dict[str, Any], synthetic: bool) -> None:
-    from hybrid.fit import Console
     from hybrid.fit import fit as run
+    from hybrid.training import Console
 
     with Reporter(options["quiet"]) as reporter:
         report = run(

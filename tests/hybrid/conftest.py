@@ -161,7 +161,7 @@ class Fit:
     folder: Path
     stdout: str
     stderr: str
-    fitted: Any  # hybrid.fit.Fitted: what training gave
+    fitted: Any  # hybrid.training.Fitted: what training gave
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,9 @@ from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.samples import Samples
 from feature_extractors.ops.zero_crossings import ZeroCrossings
 from hybrid.config import GateConfig, load_config
-from hybrid.fit import Console, _settled, fit_windows
+from hybrid.fit import _settled
 from hybrid.gate import Gate, Windows, background, behind, contrasts, fit_gate, gate_features, trimmed
+from hybrid.training import Console, fit_windows
 from hybrid.windows import Windows as Labelled
 from tree_backends.build import ForestBuilder
 from tree_backends.evaluate import stage_scores
