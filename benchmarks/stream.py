@@ -1,13 +1,15 @@
 """Listening for minutes: python benchmarks/stream.py MODEL DATA [--out DIR] [options].
 
 A scene of real recordings: background noise of the test split's time ranges, 10 s at a time, each at a level drawn from
---noise dBFS; in --share of the time one keyword clip of the test split after the other, as loud as recorded, at random
-places at least 1 s apart. It is streamed through the generated C, a decision every --hop seconds, and told for
+--noise dBFS; in --share of the time one keyword clip of the test split after the other, as loud as recorded, or --snr
+dB above the noise under it, at random places at least 1 s apart. It is streamed through the generated C, a decision
+every --hop seconds, and told for
 
 - the model as it is generated: features on demand, what is still valid kept from window to window;
 - the same with the samples kept: frames on demand, too, each computed once and only if a decision asks for it;
 - the same model eager: every map computed whole for every decision, log-mel frames included;
-- the dense head (MODEL/dense) eager, its frames computed anew or kept, and streamed as the model itself is.
+- the dense head (MODEL/dense, or another model by --baseline) eager, its frames computed anew or kept, and streamed as
+  the model itself is.
 
 Decisions come from C compiled for this machine. Streams are run on an emulated core, too, for --core-minutes, eager
 decisions for --sample of them taken evenly (their maps cost the same whatever is heard; only trees differ); both must
@@ -83,6 +85,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--share", type=float, default=0.1, help="of the time in which there are keywords")
     parser.add_argument("--noise", type=float, nargs=2, default=[-55.0, -35.0], metavar=("FROM", "TO"), help="dBFS")
+    parser.add_argument("--snr", type=float, help="dB of words above noise; their loudness then follows the noise's")
+    parser.add_argument("--baseline", type=Path, help="folder of a dense model of the same hop (default: MODEL/dense)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hop", type=float, help="seconds between decisions; default: what keeps the most work")
     parser.add_argument("--mean", type=int, default=6, help="decisions in a mean of scores")
@@ -99,7 +103,10 @@ def parse() -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Everything but errors."""
-    (model, config), (dense, _) = load_model(options.model), load_model(options.model / "dense")
+    model, config = load_model(options.model)
+    dense, other = load_model(options.baseline or options.model / "dense")
+    if dense.plan.labels != model.plan.labels or other.audio != config.audio:
+        raise HybridError(f"--baseline {options.baseline} has other classes or another window than the model")
     plans, rate = {"model": model.plan, "dense": dense.plan}, config.audio.rate
     how = stream_plan(model.plan)
     hop = round(options.hop * rate) if options.hop else how.stride * how.hop
@@ -107,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         raise HybridError("--hop, --share, --minutes and --sample must be above 0, --share below 1")
     scenes = {
         split: make_scene(options.data, model.plan.labels, split, rate, 60 * options.minutes, options.share,
-                          tuple(options.noise), options.seed)
+                          tuple(options.noise), options.seed, options.snr)
         for split in ("validation", "test")
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
@@ -236,7 +243,7 @@ def as_json(
     scene: Scene, hop: int, costs: dict[str, Cost], judged: list[Judged], options: argparse.Namespace
 ) -> dict[str, Any]:
     """The same, and the curves, as plain values."""
-    given = {k: v for k, v in vars(options).items() if k not in ("model", "data", "out")}
+    given = {k: v for k, v in vars(options).items() if k not in ("model", "data", "out", "baseline")}
     detection = [
         {"model": j.model, "smoothing": j.smoothing, "chosen": asdict(j.chosen), "within": j.within,
          "curve": [asdict(p) for p in j.curve]}

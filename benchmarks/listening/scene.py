@@ -51,12 +51,13 @@ def keywords(labels: Sequence[str]) -> list[int]:
 
 def make_scene(
     data: Path, labels: Sequence[str], split: str, rate: int, seconds: float, share: float,
-    levels: tuple[float, float], seed: int,
+    levels: tuple[float, float], seed: int, snr: float | None = None,
 ) -> Scene:  # fmt: skip
     """A scene of a split's clips and noise ranges. The same arguments give the same samples.
 
-    share: of the time in which there are words, each as loud as it was recorded; levels: of noise, dBFS (mean square),
-    drawn evenly for each section. Raises DataError: no background noise, no clip of a keyword.
+    share: of the time in which there are words, each as loud as it was recorded or `snr` dB above the noise under it;
+    levels: of noise, dBFS (mean square), drawn evenly for each section.
+    Raises DataError: no background noise, no clip of a keyword.
     """
     corpus, rng = open_held_out(data, labels, split=split), np.random.default_rng(seed)
     total = round(seconds * rate)
@@ -69,8 +70,10 @@ def make_scene(
     mixed, at, words = noise.copy(), 0, []
     for (label, pcm), gap in zip(clips, gaps, strict=False):
         at += int(gap)
-        under = noise[at : at + len(pcm)]
-        words.append(Word(label, at, at + len(pcm), 10 * np.log10(_power(pcm) / _power(under))))
+        above = 10 * np.log10(_power(pcm) / _power(noise[at : at + len(pcm)]))
+        if snr is not None:
+            pcm, above = pcm * 10 ** ((snr - above) / 20), snr
+        words.append(Word(label, at, at + len(pcm), above))
         mixed[at : at + len(pcm)] += _faded(pcm, round(FADE * rate))
         at += len(pcm)
     cut = np.clip(np.rint(mixed), -32768, 32767)

@@ -85,6 +85,15 @@ def test_words_stand_above_the_noise_by_what_is_told(recordings):
     ("change", "message"),
     [({"share": 0.9}, "choose a lower share"), ({"split": "nothing"}, "no split")],
 )
+def test_words_can_be_made_as_loud_as_the_noise_under_them_asks(recordings):
+    assert {w.snr for w in made(recordings, snr=7.0).words} == {7.0}
+    quiet, loud = (made(recordings, snr=snr) for snr in (0.0, 20.0))
+    assert quiet.words[0].start == loud.words[0].start
+    part = slice(quiet.words[0].start, quiet.words[0].stop)
+    powers = [np.mean(np.square(s.pcm[part], dtype=float)) for s in (quiet, loud)]
+    assert powers[1] > 20 * powers[0]
+
+
 def test_a_scene_that_cannot_be_made_says_why(recordings, change, message):
     with pytest.raises(DataError, match=message):
         made(recordings, **change)
