@@ -197,6 +197,10 @@ class Shapes:
                 pcm = self.pcm(frame + 400)
                 yield Case(log_mel(16000, frame, 200, bands, 100, 8000), (pcm,), False)
 
+    def mixed(self) -> list[Case]:
+        """Spectra of every length in one model."""
+        return [case for number, case in enumerate(self.spectra()) if number % 2]
+
     # ---- and what there might be ------------------------------------------------------------------------------------
 
     def unusual(self, rounds: int) -> Iterator[Case]:
@@ -227,7 +231,7 @@ class Shapes:
             yield Case(FrameEnergy(draw(2, 700), draw(1, 300)), (pcm,), False)
             yield Case(ZeroCrossings(draw(2, 700), draw(1, 300)), (pcm,), False)
             times = draw(2, 200)
-            yield Case(Place(draw(1, times), times), (self.energies(draw(1, 200)),), False)
+            yield Case(Place(draw(1, times), times, draw(1, min(4, times))), (self.energies(times),), False)
             bands = draw(2, 90)
             yield Case(dct(bands, draw(1, bands)), (self.given((draw(1, 9), bands, 1), "int16"),), False)
 

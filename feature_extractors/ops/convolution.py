@@ -128,16 +128,10 @@ class _Windowed(Op):
         )
         return {(r, c): m * n for r, m in rows.items() for c, n in columns.items()}
 
-    def _store_work(self, channels: int, positions: int) -> dict[str, int]:
-        """Requantised outputs: four at a time, or one by one where the high word of the product is not enough."""
-        fast = int(self.shift.min()) >= HIGH_WORD
-        return parts(
-            "store",
-            calls=positions,
-            fours=positions * (channels // 4) if fast else 0,
-            ones=positions * (channels % 4) if fast else 0,
-            slow=0 if fast else positions * channels,
-        )
+    @property
+    def _fast(self) -> bool:
+        """Whether the high word of the requantisation's product is enough."""
+        return int(self.shift.min()) >= HIGH_WORD
 
     def _finish(self, acc: np.ndarray, first: int, last: int) -> np.ndarray:
         acc = acc + self.bias[first:last]
@@ -199,7 +193,7 @@ class Conv(_Windowed):
         (times, bands, channels), (first, last) = (b - a for a, b in box), box[2]
         windows, taps = self._windows(inputs, box), up4(int(np.prod(self.weights.shape[1:])))
         together = bands == self._positions(fold(inputs[0].shape, self.fold_bands))[1] and taps <= BLOCK_TAPS
-        blocks = times * bands // BLOCK if together and int(self.shift.min()) >= HIGH_WORD else 0
+        blocks = times * bands // BLOCK if together and self._fast else 0
         alone = times * bands - BLOCK * blocks
         twos, fours, pairs = -(-last // 2) - first // 2, -(-last // 4) - first // 4, -(-(last - first // 4 * 4) // 2)
         return (
@@ -218,23 +212,49 @@ class Conv(_Windowed):
                 pair_taps=alone * pairs * taps,
             )
             | self._gather_work(inputs, windows, taps)
-            | self._store_work(channels, alone)
+            | self._store_work(first, last, alone)
         )
 
     def _gather_work(self, inputs: Sequence[Value], windows: dict[tuple[int, int], int], taps: int) -> dict[str, int]:
-        """Windows copied: runs of memory in each, elements four at a time and one by one, and what padding clears."""
+        """Windows copied: runs of memory in each, elements by eights, a four and ones, and what padding clears."""
         bands, depth = fold(inputs[0].shape, self.fold_bands)[1:]
-        runs = fours = ones = cleared = 0
+        total, point = sum(windows.values()), self.kernel == (1, 1)
+        runs = eights = fours = ones = clears = cleared = 0
         for (rows, columns), count in windows.items():
             width, lines = columns * depth, rows
-            cleared += count * taps if lines * width != taps else 0
+            if lines * width != taps:
+                clears += count
+                cleared += count * (taps - width if point else taps)
             if columns == self.kernel[1] == bands:
                 width, lines = width * lines, 1
             runs += count * lines
-            fours += count * lines * (width // 4)
+            eights += count * lines * (width // 8)
+            fours += count * lines * (width // 4 % 2)
             ones += count * lines * (width % 4)
-        kernel = f"gather_{SUFFIX[inputs[0].dtype]}"
-        return parts(kernel, calls=sum(windows.values()), runs=runs, fours=fours, ones=ones, cleared=cleared)
+        return parts(
+            f"gather_{SUFFIX[inputs[0].dtype]}",
+            points=total if point else 0,
+            windows=0 if point else total,
+            clears=0 if point else clears,
+            cleared=cleared,
+            runs=0 if point else runs,
+            eights=eights,
+            fours=fours,
+            ones=ones,
+        )
+
+    def _store_work(self, first: int, last: int, positions: int) -> dict[str, int]:
+        """Requantised outputs, by fours of channels where a whole one is wanted, the rest by a call for each four."""
+        whole = max(0, last // 4 - -(-first // 4)) if self._fast else 0
+        begun = -(-last // 4) - first // 4
+        return parts(
+            "store",
+            calls=positions,
+            partial=positions * (begun - whole),
+            fours=positions * whole,
+            ones=positions * (last - first - 4 * whole) if self._fast else 0,
+            slow=0 if self._fast else positions * (last - first),
+        )
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         x = _folded(inputs[0], self.fold_bands)
@@ -292,8 +312,7 @@ class Depthwise(_Windowed):
             passes[3] += count * rows * (columns // 3)
             passes[columns % 3] += count * rows
         positions = (box[0][1] - box[0][0]) * (box[1][1] - box[1][0])
-        fast = int(self.shift.min()) >= HIGH_WORD
-        fours = channels // 4 if fast else 0
+        fours = channels // 4 if self._fast else 0
         ones = channels - 4 * fours
         work = parts(
             f"depthwise_{SUFFIX[inputs[0].dtype]}",
@@ -310,7 +329,12 @@ class Depthwise(_Windowed):
         for what, count in (("alone", ones), ("any", channels)):
             runs = {f"{n}_taps_{what}": passes[n] * count for n in (1, 2, 3)}
             work |= parts(f"depthwise_{SUFFIX[inputs[0].dtype]}", **{f"stores_{what}": positions * count}, **runs)
-        return work | self._store_work(ones, positions if ones else 0)
+        return work | parts(
+            "row",
+            calls=positions if ones else 0,
+            ones=positions * ones if self._fast else 0,
+            slow=0 if self._fast else positions * ones,
+        )
 
     def evaluate(self, inputs: Sequence[np.ndarray], box: Box, values: Sequence[Value]) -> np.ndarray:
         x = _folded(inputs[0], self.fold_bands)

@@ -88,10 +88,12 @@ class Pool(Op):
                 elements += rows * width
                 runs += -(-rows * width // CHUNK) if width == bands else rows * -(-width // CHUNK)
         regions, fours, ones = (t1 - t0) * (b1 - b0), (c1 - c0) // 4, (c1 - c0) % 4
+        divided = sum(count & (count - 1) != 0 for count in (self.times, self.bands))  # others are shifts
         return parts(
             f"pool_{self.kind}_{SUFFIX[inputs[0].dtype]}",
             calls=1,
             regions=regions,
+            divided=regions * divided,
             fours=regions * fours,
             four_runs=runs * fours,
             four_elements=elements * fours,

@@ -6,15 +6,18 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.calibration.shapes import Shapes
 from codegen.artifacts import write_code
 from codegen.header import header
 from codegen.plan import PlanError
 from codegen.prices import CORES, DEFAULT_CORE, PriceError, Table, find_table
-from codegen.prices.prices import VISIT
+from codegen.prices.prices import VISIT, shared_spectra
 from codegen.target.cores import CORES as TARGETS
 from codegen.target.cores import find_core
 from codegen.target.cross import FLAGS
 from codegen.target.model import DeviceModel
+from feature_extractors.graph import Graph
+from feature_extractors.tiles import whole
 from hybrid.model_file import Model, load, save
 from tests.random_plans import deep_plan, random_plan
 
@@ -39,6 +42,27 @@ def test_every_table_prices_every_part_of_a_plan(core):
             plan = on_core(make(seed)[0], core)
             assert 0 < plan.cost_min < plan.cost_max < 2**32
             assert min(plan.prices.tiles.values()) > 0
+
+
+def drawn_parts():
+    """The parts that kernels of usual and of random shapes run: tiles and whole maps, spectra alone and shared."""
+    shapes, found = Shapes(77), set()
+    for unit in [*shapes.usual(), [*shapes.unusual(8)], [*shapes.spectra()]]:
+        graph = Graph()
+        for number, case in enumerate(unit):
+            inputs = [graph.add(f"in{given.number}", given) for given in case.inputs]
+            item = graph[graph.add(f"k{number}", case.op, inputs)]
+            for box in (whole(item.value.shape), item.grid.box(0), item.grid.box(item.grid.size // 2)):
+                work = item.op.work([graph[i].value for i in inputs], box)
+                found |= {part for each in (work, shared_spectra(work)) for part, runs in each.items() if runs}
+    return found
+
+
+def test_every_table_prices_whatever_a_kernel_may_run():
+    parts = drawn_parts()
+    assert len(parts) > 150
+    for core in CORES:
+        assert parts <= set(find_table(core).prices), core
 
 
 def test_prices_are_exact_sums_rounded_up():

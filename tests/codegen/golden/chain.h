@@ -3,10 +3,10 @@
  * Use: #define CHAIN_IMPLEMENTATION in one C or C++ file before including this header.
  * Input: 16 int16 samples at 16000 Hz.
  * Forest: 2 stages, 2 trees, 3 nodes, 3 features.
- * Costs: instructions of a cortex-m4, from version 1 of its price table (zig 0.17.0).
+ * Costs: instructions of a cortex-m4, from version 2 of its price table (zig 0.17.0).
  * Maps, in order of computation (shape is time x band x channel):
- *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 342 instructions (4 MAC) a tile; for top, trees
- *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 235 instructions (0 MAC) a tile; for trees
+ *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 413 instructions (4 MAC) a tile; for top, trees
+ *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 210 instructions (0 MAC) a tile; for trees
  */
 #ifndef CHAIN_H
 #define CHAIN_H
@@ -31,8 +31,8 @@ extern "C" {
 #define CHAIN_MAPS 2
 #define CHAIN_TILES 6
 /* Bounds of `.cost`, in instructions of a cortex-m4, front end included: no input leaves them. */
-#define CHAIN_COST_MAX 2201
-#define CHAIN_COST_MIN 1148
+#define CHAIN_COST_MAX 2473
+#define CHAIN_COST_MIN 1245
 /* Scores and margins divided by this are logits. */
 #define CHAIN_SCORE_ONE 100
 
@@ -139,8 +139,8 @@ void chain_init(chain_context *ctx);
 #define CHAIN_FRAMES 4
 #define CHAIN_STRIDE 1
 /* Bounds of `.cost`: that of a frame pushed since the decision before, and of all else. */
-#define CHAIN_COST_FRAME 342
-#define CHAIN_COST_DECIDE_MAX 833
+#define CHAIN_COST_FRAME 413
+#define CHAIN_COST_DECIDE_MAX 821
 /* Take n samples, any n; every whole frame is computed at once. Nothing happens if pcm is NULL. */
 void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
 /* Non-zero once a whole window of frames has been pushed. */
@@ -152,8 +152,8 @@ chain_result chain_decide(chain_context *ctx);
 /* The same decision inside a budget of instructions, which it never exceeds: the best answer so far.
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
-#define CHAIN_WITHIN_MIN 409
-#define CHAIN_WITHIN_MAX 1370
+#define CHAIN_WITHIN_MIN 328
+#define CHAIN_WITHIN_MAX 1277
 chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
 #endif
 #else
@@ -162,7 +162,7 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
 #define CHAIN_WITHIN_MIN 208
-#define CHAIN_WITHIN_MAX 2537
+#define CHAIN_WITHIN_MAX 2809
 chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget);
 #endif
 /* Decide one window of CHAIN_WINDOW samples. ctx->scores holds the scores afterwards. */
@@ -236,7 +236,7 @@ HYB_SHARED void chain_avg_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 0, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.avg_map, tile);
-  ctx->cost += 342u;
+  ctx->cost += 413u;
   chain_avg_compute(ctx, t0, t1);
 }
 static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
@@ -265,7 +265,7 @@ HYB_SHARED void chain_top_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 1, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.top_map, tile);
-  ctx->cost += 235u;
+  ctx->cost += 210u;
   {
     const int32_t t_first = t0 * 4 / 2, t_last = t1 * 4 / 2;
     for (int32_t t = t_first; t < t_last; t++)
@@ -294,12 +294,12 @@ static void chain_eager0(chain_context *ctx) {
 static void chain_maps0(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 50u;
+    ctx->cost += 114u;
     chain_eager0(ctx);
     return;
   }
 #endif
-  ctx->cost += 50u;
+  ctx->cost += 114u;
   (void)ctx;
 }
 
@@ -312,12 +312,12 @@ static void chain_eager1(chain_context *ctx) {
 static void chain_maps1(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 50u;
+    ctx->cost += 114u;
     chain_eager1(ctx);
     return;
   }
 #endif
-  ctx->cost += 50u;
+  ctx->cost += 114u;
   (void)ctx;
 }
 
@@ -382,7 +382,7 @@ static void chain_trees(chain_context *ctx, uint32_t first, uint32_t last, uint3
     }
     ctx->scores[tree % CHAIN_CLASSES] += chain_leaves[reached];
   }
-  ctx->cost += visits * 42u;
+  ctx->cost += visits * 39u;
 }
 
 static const int32_t chain_bias[2] = {
@@ -426,7 +426,7 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
   }
   HYB_ON_COMPUTE(ctx, 0, 0);
   chain_avg_compute(ctx);
-  ctx->cost = hyb_spend(ctx->cost, 342u, 4294966462u);
+  ctx->cost = hyb_spend(ctx->cost, 413u, 4294966474u);
   ctx->rows++;
   ctx->fresh = hyb_min(ctx->fresh + 1, 4);
 }
@@ -456,7 +456,7 @@ chain_result chain_decide(chain_context *ctx) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  ctx->cost += 137u;
+  ctx->cost += 56u;
   result = chain_run(ctx);
   ctx->cost = 0;
   HYB_ON_DECIDED(ctx);
@@ -475,13 +475,13 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
   result.stage = 0;
   chain_maps0(ctx);
-  if (ctx->cost - before + 554u > budget && budget < 1278u) goto spent;
+  if (ctx->cost - before + 498u > budget && budget < 1124u) goto spent;
   chain_trees(ctx, 0, 1, 0, 0);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  if (ctx->cost - before + 50u > budget && budget < 1328u) goto done;
+  if (ctx->cost - before + 114u > budget && budget < 1238u) goto done;
   result.stage = 1;
   chain_maps1(ctx);
-  if (ctx->cost - before + 42u > budget && budget < 1370u) goto spent;
+  if (ctx->cost - before + 39u > budget && budget < 1277u) goto spent;
   chain_trees(ctx, 1, 2, 2, 3);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   goto done;
@@ -499,12 +499,12 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  if (674u + 50u > budget && budget < 724u) {
-    ctx->cost += 409u;
+  if (512u + 114u > budget && budget < 626u) {
+    ctx->cost += 328u;
     result = chain_prior(ctx);
   }
   else {
-    ctx->cost += 674u;
+    ctx->cost += 512u;
     result = chain_run_within(ctx, before, budget);
   }
   ctx->cost = 0;
@@ -515,7 +515,7 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
 #else
 static void chain_begin(chain_context *ctx, const int16_t *pcm) {
   ctx->pcm = pcm;
-  ctx->cost = 137u;
+  ctx->cost = 56u;
   memset(&ctx->memo, 0, sizeof ctx->memo);
   HYB_ON_BEGIN(ctx);
 }
@@ -537,13 +537,13 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
   result.stage = 0;
   chain_maps0(ctx);
-  if (ctx->cost - before + 1922u > budget && budget < 2445u) goto spent;
+  if (ctx->cost - before + 2150u > budget && budget < 2656u) goto spent;
   chain_trees(ctx, 0, 1, 0, 0);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  if (ctx->cost - before + 50u > budget && budget < 2495u) goto done;
+  if (ctx->cost - before + 114u > budget && budget < 2770u) goto done;
   result.stage = 1;
   chain_maps1(ctx);
-  if (ctx->cost - before + 384u > budget && budget < 2537u) goto spent;
+  if (ctx->cost - before + 452u > budget && budget < 2809u) goto spent;
   chain_trees(ctx, 1, 2, 2, 3);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   goto done;
@@ -555,7 +555,7 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   return result;
 }
 chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget) {
-  if (473u + 50u > budget && budget < 523u) {
+  if (392u + 114u > budget && budget < 506u) {
     ctx->pcm = pcm;
     ctx->cost = 208u;
     HYB_ON_BEGIN(ctx);
@@ -571,7 +571,7 @@ chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm) {
   chain_result result;
   chain_begin(ctx, pcm);
-  ctx->cost += 1564u;
+  ctx->cost += 1588u;
   ctx->eager = 1;
   result = chain_run(ctx);
   if (result.stage < 1) chain_eager1(ctx);
@@ -588,9 +588,9 @@ void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user) {
   cost[1] = (uint32_t)(ctx->stats.cost_sum >> 32);
   cost[2] = ctx->stats.cost_max;
 #ifdef CHAIN_STREAM
-  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998 stream\012");
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 0c3eb5e4cfbe39d9 stream\012");
 #else
-  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 3bfca49cee55f998 windows\012");
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 0c3eb5e4cfbe39d9 windows\012");
 #endif
   hyb_dump_list(&dump, "cost", cost, 3);
   hyb_dump_list(&dump, "decisions", &ctx->stats.decisions, 1);
