@@ -15,7 +15,12 @@ BUILT = {  # settings that the front end and the trunk check when they are built
     "front_end.coefficients", "trunk.heads", "trunk.head_parts", "trunk.extra_parts", "forest.log_mel_regions",
     "scout.heads", "scout.head_parts", "scout.extra_parts", "forest.stages",
 }  # fmt: skip
-FULL = replace(Config(), scout=TrunkConfig(), forest=replace(Config().forest, stages=(1, 2)))
+FULL = replace(
+    Config(),
+    scout=TrunkConfig(),
+    forest=replace(Config().forest, stages=(1, 2)),
+    front_end=replace(Config().front_end, keep_bands=tuple(range(32))),
+)
 """No tuple of numbers is empty."""
 
 
