@@ -153,6 +153,22 @@ class Stream:
         """Whether a whole window of frames has been pushed."""
         return self.pushed >= self.how.window
 
+    def centred(self) -> bool:
+        """Whether a whole window is there and the frames that are placed around the sound touch none of its ends.
+
+        Where none are placed they never do. Else an earlier window held more of the sound, or a later one will.
+        """
+        name = self.how.centring
+        if not self.ready:
+            return False
+        self._spend(self.how.centring_price)
+        if name is None:
+            return True
+        item = self.plan.graph[name]
+        energies = [self.rows(n, 0) for n in item.inputs]
+        at = item.op.evaluate(energies, whole(item.value.shape), [self.plan.graph[n].value for n in item.inputs])
+        return 0 < int(at.item()) < item.value.hi
+
     def decide(self) -> Decision:
         """Decide the last whole window."""
         return self._decide(decide_lazily)

@@ -189,6 +189,21 @@ class StreamPlan:
         """The places whose moves some stage looks at."""
         return sorted({o for s in range(len(self.plan.forest.stages)) for o in self.origins(s) if o is not None})
 
+    @cached_property
+    def centring(self) -> str | None:
+        """The place that tells whether the frames around the sound touch an end of the window, None where none can."""
+        kept = self.keeping_samples.at_push
+        for name in sorted({f.place for f in self.framings.values() if f.place is not None}):
+            item = self.plan.graph[name]
+            if item.value.hi and all(n in kept and self.framings[n].place is None for n in item.inputs):
+                return name
+        return None
+
+    @property
+    def centring_price(self) -> int:
+        """What it costs to find out."""
+        return self._copying(1, 0) + (self.plan.price(self.centring) if self.centring else 0)
+
     def known(self, name: str) -> bool:
         """Whether a map's origin is known before its stage begins."""
         origin, scheduled = self.origin(name), self.plan.scheduled

@@ -91,9 +91,9 @@ class GateConfig:
     on: bool = False
     widths: tuple[int, ...] = (1, 6, 12)
     """Frames over which energies are summed before their crest and range are taken."""
-    leaves: int = 8
+    leaves: int = 16
     """Leaves of the tree that each class gets."""
-    lost: float = 0.0003
+    lost: float = 0.001
     """Share of the held-out windows of other classes, those that the forest gets right, that a gate may take away."""
     least: float = 0.1
     """Share of the held-out windows of a class that its tree must settle, else it gets none."""

@@ -54,11 +54,23 @@ def stream_interface(w: Writing, how: StreamPlan) -> None:
             f"void {w.p}_push({w.p}_context *ctx, const int16_t *pcm, size_t n);",
             "/* Non-zero once a whole window of frames has been pushed. */",
             f"int32_t {w.p}_ready(const {w.p}_context *ctx);",
+            *_centred_comment(w, how),
+            f"int32_t {w.p}_centred({w.p}_context *ctx);",
             "/* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has",
             " * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */",
             f"{w.p}_result {w.p}_decide({w.p}_context *ctx);",
         ]
     )
+
+
+def _centred_comment(w: Writing, how: StreamPlan) -> list[str]:
+    if how.centring is None:
+        return ["/* As ready: this model hears the whole window, wherever a sound is. */"]
+    return [
+        "/* Non-zero if ready and the frames that are placed around the sound touch no end of the window. Else part of",
+        " * the sound is cut off, and an earlier window held more of it or a later one will: a detector that decides at",
+        f" * others only costs less and hears no halves. Adds {w.P}_COST_CENTRED to the `.cost` of the decision to come. */",
+    ]
 
 
 def _bounds(w: Writing, how: StreamPlan) -> None:
@@ -67,6 +79,7 @@ def _bounds(w: Writing, how: StreamPlan) -> None:
             f"#define {w.P}_COST_FRAME {how.frame_max}",
             f"#define {w.P}_COST_PUSH {how.push_max}",
             f"#define {w.P}_COST_DECIDE_MAX {how.decide_max}",
+            f"#define {w.P}_COST_CENTRED {how.centring_price}",
         ]
     )
 
@@ -254,6 +267,7 @@ def stream_functions(w: Writing, how: StreamPlan) -> None:
             out.lines(["pcm += taken;", "n -= taken;"])
             out.line(f"if (ctx->filled == {how.frame}) {w.p}_frame(ctx);")
     out.line(f"int32_t {w.p}_ready(const {w.p}_context *ctx) {{ return ctx->rows >= {how.frames}; }}")
+    _centred(w, how)
     _move(w, how)
     with out.block(f"{w.p}_result {w.p}_decide({w.p}_context *ctx)"):
         out.line(f"{w.p}_result result = {{-1, -1, 0, 0}};")
@@ -362,6 +376,24 @@ def _rows_at_push(w: Writing, how: StreamPlan, names: list[str] | tuple[str, ...
 
 def _width(w: Writing, name: str) -> int:
     return {"int16_t": 2}.get(C_TYPES[w.plan.graph[name].value.dtype], 1)
+
+
+def _centred(w: Writing, how: StreamPlan) -> None:
+    """The function that tells whether the placed frames touch an end of the window."""
+    out, name = w.out, how.centring
+    with out.block(f"int32_t {w.p}_centred({w.p}_context *ctx)"):
+        if name:
+            out.line("int16_t out[1];")
+        out.line(f"if (!{w.p}_ready(ctx)) return 0;")
+        _spend(w, how, f"{w.P}_COST_CENTRED")
+        if name is None:
+            out.line("return 1;")
+            return
+        item = w.plan.graph[name]
+        for number, source in enumerate(item.inputs):
+            out.line(f"const {C_TYPES[w.plan.graph[source].value.dtype]} *in{number} = {w.p}_{source}_at(ctx);")
+        out.lines(w.emitter(item).call(item, w.sources(item), f"{w.p}_{name}"))
+        out.line(f"return out[0] > 0 && out[0] < {item.value.hi};")
 
 
 def _move(w: Writing, how: StreamPlan) -> None:

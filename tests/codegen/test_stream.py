@@ -102,6 +102,9 @@ def test_c_equals_python_and_python_a_fresh_run(models, seed, kind, draw):
         native.push(part)
         spent.push(len(part))
         assert stream.ready == native.ready
+        if rng.random() < 0.5:
+            spent.centred()
+            assert native.centred() == stream.centred()
         if rng.random() < often:
             decision = stream.decide()
             same_as_c(decision, native.decide())
@@ -535,3 +538,36 @@ def test_a_kws12_model_streams_in_12000_bytes(tmp_path):
         stages.add(decision.stage)
     assert stages >= {0, 1}
     assert found.symbols["ctx"].size + device.stack_used <= 12_000
+
+
+def test_a_sound_is_centred_while_the_placed_frames_touch_no_end(models):
+    """A burst slides through the window: at first too late in it, then inside, at last too early."""
+    stream, pcm, native = models(1, True, True)
+    how, item = stream.how, stream.plan.graph["place"]
+    burst = np.zeros(6 * how.window * how.hop, np.int16)
+    middle = len(burst) // 2
+    burst[middle : middle + how.hop] = 12000 * np.sin(np.arange(how.hop))
+    native.reset()
+    seen = []
+    for at in range(0, len(burst), how.hop):
+        stream.push(burst[at : at + how.hop])
+        native.push(burst[at : at + how.hop])
+        start = (stream.pushed - how.window) * how.hop
+        if start < 0:
+            assert not native.centred() and not stream.centred()
+            continue
+        energies = stream.rows("loudness", 0)[:, :, 0, 0]
+        place = int(item.op.first(energies)[0])
+        assert native.centred() == stream.centred() == (0 < place < item.value.hi)
+        if start < middle < start + how.window * how.hop:
+            seen.append(native.centred())
+    assert seen[0] is seen[-1] is False and True in seen
+
+
+def test_a_model_that_hears_the_whole_window_is_centred_when_ready(models):
+    stream, pcm, native = models(0, False, False)
+    native.reset()
+    for part in np.split(pcm[:3000], 10):
+        stream.push(part)
+        native.push(part)
+        assert native.centred() == stream.centred() == stream.ready

@@ -114,6 +114,10 @@ class Spent:
         self.samples += samples
         self.most += hops * self.how.frame_max + self.how.push_max
 
+    def centred(self) -> None:
+        """One question whether the sound is in the middle."""
+        self.most += self.how.centring_price
+
 
 class _Compared:
     """One random stream through C and Python."""
@@ -138,6 +142,10 @@ class _Compared:
             if rng.random() < 0.02:
                 native.reset()
                 stream, spent = Stream(self.plan, self.how), Spent(self.how)
+            if rng.random() < 0.3:
+                spent.centred()
+                if stream.centred() != native.centred():
+                    raise Finding("Python and C differ in whether the sound is in the middle")
             if rng.random() < often:
                 said, told = stream.decide(), native.decide()
                 self._same(said, told)

@@ -173,15 +173,19 @@ void chain_init(chain_context *ctx);
 #define CHAIN_COST_FRAME 1326
 #define CHAIN_COST_PUSH 252
 #define CHAIN_COST_DECIDE_MAX 2872
+#define CHAIN_COST_CENTRED 63
 #else
 #define CHAIN_COST_FRAME 928
 #define CHAIN_COST_PUSH 126
 #define CHAIN_COST_DECIDE_MAX 912
+#define CHAIN_COST_CENTRED 63
 #endif
 /* Take n samples, any n; every whole frame is looked at at once. Nothing happens if pcm is NULL. */
 void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
 /* Non-zero once a whole window of frames has been pushed. */
 int32_t chain_ready(const chain_context *ctx);
+/* As ready: this model hears the whole window, wherever a sound is. */
+int32_t chain_centred(chain_context *ctx);
 /* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has
  * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */
 chain_result chain_decide(chain_context *ctx);
@@ -550,6 +554,11 @@ void chain_push(chain_context *ctx, const int16_t *pcm, size_t n) {
   }
 }
 int32_t chain_ready(const chain_context *ctx) { return ctx->rows >= 4; }
+int32_t chain_centred(chain_context *ctx) {
+  if (!chain_ready(ctx)) return 0;
+  ctx->cost = hyb_spend(ctx->cost, CHAIN_COST_CENTRED, 4294966383u);
+  return 1;
+}
 static void chain_move(chain_context *ctx) {
   const int32_t frames = ctx->fresh;
   ctx->fresh = 0;
