@@ -7,6 +7,7 @@ every --hop seconds, and told for
 
 - the model as it is generated: features on demand, what is still valid kept from window to window;
 - the same with the samples kept: frames on demand, too, each computed once and only if a decision asks for it;
+- the same, passing over windows in which a sound is not centred: its placed frames touch an end, so it is cut off;
 - the same model eager: every map computed whole for every decision, log-mel frames included;
 - the dense head (MODEL/dense, or another model by --baseline) eager, its frames computed anew or kept, and streamed as
   the model itself is.
@@ -51,8 +52,12 @@ from hybrid.evaluate import load_model
 
 OURS, EAGER = "this project, streamed on demand", "the same model, eager"
 OURS_KEPT = "this project, frames on demand, samples kept"
+OURS_CENTRED = "this project, samples kept, centred sounds only"
 DENSE, DENSE_FRAMES = "dense head, eager", "dense head, eager, frames kept"
 DENSE_STREAMED = "dense head, streamed as this project's"
+WHOSE = {"model": "model", "centred": "model", "dense": "dense"}
+"""Whose decisions are judged: of the model, of the model on centred sounds, of the dense head."""
+TITLES = {"model": "this project", "centred": "this project, centred sounds only", "dense": "dense head"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +125,14 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
         folders = {name: write(plan, Path(scratch) / name) for name, plan in plans.items()}
         told = {
-            (name, split): decide(plan, folders[name], scene, hop)
-            for name, plan in plans.items() for split, scene in scenes.items()
+            (name, split): decide(plans[of], folders[of], scene, hop, name == "centred")
+            for name, of in WHOSE.items() for split, scene in scenes.items()
         }  # fmt: skip
         costs = count(plans, folders, scenes["test"], hop, told, options, Path(scratch))
     judged = [
-        judge_model(name, plan, kind, size, scenes, told, options.alarms)
+        judge_model(name, plans[of], kind, size, scenes, told, options.alarms)
         for kind, size in (("mean", options.mean), ("exponential", options.exponential), ("majority", options.majority))
-        for name, plan in plans.items()
+        for name, of in WHOSE.items()
     ]
     text = markdown(scenes["test"], hop, costs, judged, options)
     print(text)
@@ -148,14 +153,19 @@ def write(plan: Plan, folder: Path, how: StreamPlan | None = None) -> Path:
     return folder
 
 
-def decide(plan: Plan, folder: Path, scene: Scene, hop: int) -> Decisions:
-    """All decisions of the C on this machine, one after every `hop` samples."""
-    native, found = NativeStream(folder, plan.name), []
-    for number in range(len(scene.pcm) // hop):
+def decide(plan: Plan, folder: Path, scene: Scene, hop: int, centred: bool) -> Decisions:
+    """All decisions of the C on this machine, one after every `hop` samples.
+
+    centred: none where a sound is not; these have the label -1, as those before the first window.
+    """
+    native, count = NativeStream(folder, plan.name), len(scene.pcm) // hop
+    label, scores = np.full(count, -1), np.zeros((count, plan.forest.classes), np.int64)
+    for number in range(count):
         native.push(scene.pcm[number * hop : (number + 1) * hop])
-        found.append(native.decide())
-    time = hop / scene.rate * np.arange(1, len(found) + 1)
-    return Decisions(np.array([d.label for d in found]), np.stack([d.scores for d in found]), time)
+        if not centred or native.centred():
+            found = native.decide()
+            label[number], scores[number] = found.label, found.scores
+    return Decisions(label, scores, hop / scene.rate * np.arange(1, count + 1))
 
 
 def count(
@@ -166,9 +176,10 @@ def count(
     core, compiler = find_core(options.cpu), find_cross(options.compiler)
     frames_only = write(plans["dense"], scratch / "frames", stream_plan(plans["dense"], keep_bytes=0))
 
-    def stream(name: str, folder: Path, keep: bool = False) -> Cost:
-        own, first = told[name, "test"], round(60 * options.core_minutes * scene.rate / hop)
-        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, max(1, first), keep)
+    def stream(name: str, folder: Path, keep: bool = False, centred: bool = False) -> Cost:
+        own = told["centred" if centred else name, "test"]
+        first = max(1, round(60 * options.core_minutes * scene.rate / hop))
+        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, first, keep, centred)
 
     def windows(name: str) -> Cost:
         own = told[name, "test"]
@@ -177,6 +188,7 @@ def count(
     return {
         OURS: stream("model", folders["model"]),
         OURS_KEPT: stream("model", folders["model"], keep=True),
+        OURS_CENTRED: stream("model", folders["model"], keep=True, centred=True),
         EAGER: windows("model"),
         DENSE: windows("dense"),
         DENSE_FRAMES: stream("dense", frames_only),
@@ -196,8 +208,7 @@ def judge_model(
     within = any(p.alarms <= alarms for p in validation)
     chosen = judge(scenes["test"], reports(smoothed["test"], threshold), threshold)
     text = f"exponential 1/{2**size}" if kind == "exponential" else f"{kind} of {size}"
-    title = "this project" if name == "model" else "dense head"
-    return Judged(title, text, curve(scenes["test"], smoothed["test"]), chosen, within)
+    return Judged(TITLES[name], text, curve(scenes["test"], smoothed["test"]), chosen, within)
 
 
 def markdown(

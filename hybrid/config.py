@@ -89,11 +89,11 @@ class GateConfig:
     """A first stage on energies of frames that settles classes before the first FFT, where there is one that it can."""
 
     on: bool = False
-    widths: tuple[int, ...] = (1, 6, 12)
+    widths: tuple[int, ...] = (1, 3, 6, 12, 24)
     """Frames over which energies are summed before their crest and range are taken."""
     leaves: int = 16
     """Leaves of the tree that each class gets."""
-    lost: float = 0.001
+    lost: float = 0.002
     """Share of the held-out windows of other classes, those that the forest gets right, that a gate may take away."""
     least: float = 0.1
     """Share of the held-out windows of a class that its tree must settle, else it gets none."""

@@ -68,8 +68,8 @@ def _centred_comment(w: Writing, how: StreamPlan) -> list[str]:
         return ["/* As ready: this model hears the whole window, wherever a sound is. */"]
     return [
         "/* Non-zero if ready and the frames that are placed around the sound touch no end of the window. Else part of",
-        " * the sound is cut off, and an earlier window held more of it or a later one will: a detector that decides at",
-        f" * others only costs less and hears no halves. Adds {w.P}_COST_CENTRED to the `.cost` of the decision to come. */",
+        " * the sound is cut off, and an earlier window held more of it or a later one will: detectors that pass over",
+        f" * such windows cost less and hear no halves. Adds {w.P}_COST_CENTRED to the next decision's `.cost`. */",
     ]
 
 

@@ -183,12 +183,13 @@ def test_the_benchmark_counts_and_judges_a_small_model(recordings, tmp_path, mon
     monkeypatch.setattr("sys.argv", ["stream.py", *given, "--minutes", "0.2", "--sample", "3"])
     assert stream.main() == 0
     found = json.loads((tmp_path / "out" / "stream.json").read_text())
-    ours, kept, eager, dense, frames, streamed = (found["costs"][k] for k in found["costs"])
+    ours, kept, centred, eager, dense, frames, streamed = (found["costs"][k] for k in found["costs"])
     assert capsys.readouterr().out.strip() == (tmp_path / "out" / "stream.md").read_text().strip()
     assert ours == streamed and eager == dense  # here the dense head is the same model
     hop = found["hop_samples"]
     assert ours["of"] == ours["counted"] == 12 * RATE // hop and eager["counted"] == 3
     assert kept["frames"] < ours["frames"] / 3 and kept["ram"] > ours["ram"] + RATE
+    assert kept["frames"] == centred["frames"] and kept["decisions"] < centred["decisions"]  # it hears whole windows
     assert ours["frames"] == frames["frames"] and ours["instructions"] < 0.7 * eager["instructions"]
     assert eager["ram"] > 2 * RATE > ours["ram"]
     assert {d["smoothing"] for d in found["detection"]} == {"mean of 6", "exponential 1/4", "majority of 6"}

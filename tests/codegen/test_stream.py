@@ -542,7 +542,7 @@ def test_a_kws12_model_streams_in_12000_bytes(tmp_path):
 
 def test_a_sound_is_centred_while_the_placed_frames_touch_no_end(models):
     """A burst slides through the window: at first too late in it, then inside, at last too early."""
-    stream, pcm, native = models(1, True, True)
+    stream, _, native = models(1, True, True)
     how, item = stream.how, stream.plan.graph["place"]
     burst = np.zeros(6 * how.window * how.hop, np.int16)
     middle = len(burst) // 2
