@@ -75,7 +75,7 @@ def _windows(data: Path, config: Config, labels: tuple[str, ...]) -> tuple[dict[
         data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,
         validation_fold=chosen.validation_fold, leave_out=chosen.leave_out, test_takes=chosen.test_takes,
         silence_clips=chosen.silence_clips, silence_fraction=chosen.silence_fraction,
-        silence_seconds=config.audio.window_s, seed=Options().seed,
+        silence_seconds=config.audio.window_s, validation_share=chosen.validation_share, seed=Options().seed,
     )  # fmt: skip
     loaded = load_corpus(corpus, config.audio.rate, True)
     splits = ("train", "validation", "test")
