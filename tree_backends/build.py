@@ -20,6 +20,8 @@ class ForestBuilder:
         self._roots: list[int] = []
         self._tree_classes: list[int] = []
         self._stages: list[Stage] = []
+        self._closed = 0
+        """Leaves of the stages that are closed."""
 
     def node(self) -> int:
         """Reserve an inner node (children come after it) and return its number."""
@@ -35,9 +37,9 @@ class ForestBuilder:
         self._leaves.append(np.atleast_1d(np.asarray(scores, dtype=np.float64)))
         return ~(len(self._leaves) - 1)
 
-    def weaken(self, factor: float) -> None:
-        """Multiply the scores of all leaves so far."""
-        self._leaves = [factor * scores for scores in self._leaves]
+    def scale(self, factor: float) -> None:
+        """Multiply the scores of the leaves since the last stage."""
+        self._leaves[self._closed :] = [factor * scores for scores in self._leaves[self._closed :]]
 
     def tree(self, root: int, cls: int = VECTOR) -> None:
         """Finish a tree."""
@@ -48,6 +50,7 @@ class ForestBuilder:
         """Close a stage: all trees since the last call belong to it."""
         first = self._stages[-1].last if self._stages else 0
         self._stages.append(Stage(first, len(self._roots), base=base, base_shift=base_shift))
+        self._closed = len(self._leaves)
 
     def finish(self, bias: np.ndarray | None = None, prior: int = -1) -> Forest:
         """The forest, with only the features that some node reads. bias: logits (classes,); prior: see Forest."""
