@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import hypotheses
+from benchmarks import against_dense, hypotheses
 from benchmarks.claims import demand, forests
 from benchmarks.claims.case import load_case
 from benchmarks.claims.compare import paired
@@ -123,3 +123,15 @@ def test_an_interval_of_pairs_is_drawn_by_clip():
     # models that were judged on the same clips tell no more than one of them
     assert paired([(clips, first, second)] * 3) == pytest.approx((value, low, high))
     assert paired([(clips, first, first)]) == (0, 0, 0)
+
+
+def test_a_model_is_told_beside_its_dense_head(fitted, tmp_path, capsys):
+    folder, root = fitted
+    out = tmp_path / "rows.json"
+    given = [str(folder), "--data", str(root), "--windows", "2", "--json", str(out)]
+    assert against_dense.main([*given, "--baseline", str(folder / "dense")]) == 0, capsys.readouterr().err
+    rows = {name: own[0] for name, own in json.loads(out.read_text()).items()}
+    own, dense, baseline = (rows[name]["core"]["mean"] for name in rows)
+    assert dense == baseline and own != dense
+    assert f"| {own / dense:.3f} |" in capsys.readouterr().out
+    assert against_dense.main([*given, "--baseline", str(folder / "dense"), str(folder)]) == 2
