@@ -7,7 +7,7 @@ every --hop seconds, and told for
 
 - the model as it is generated: features on demand, what is still valid kept from window to window;
 - the same with the samples kept: frames on demand, too, each computed once and only if a decision asks for it;
-- the same, passing over windows in which a sound is not centred: its placed frames touch an end, so it is cut off;
+- the same, passing over windows in which a sound is not centred: its placed frames lie less than --clear from an end;
 - the same model eager: every map computed whole for every decision, log-mel frames included;
 - the dense head (MODEL/dense, or another model by --baseline) eager, its frames computed anew or kept, and streamed as
   the model itself is.
@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--baseline", type=Path, help="folder of a dense model of the same hop (default: MODEL/dense)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hop", type=float, help="seconds between decisions; default: what keeps the most work")
+    parser.add_argument("--clear", type=int, help="frames; default: what hears a sound about once at the hop")
     parser.add_argument("--mean", type=int, default=6, help="decisions in a mean of scores")
     parser.add_argument("--exponential", type=int, default=2, help="shift of an exponential average: 2 takes a quarter")
     parser.add_argument("--majority", type=int, default=6, help="decisions in a vote")
@@ -117,6 +118,7 @@ def run(options: argparse.Namespace) -> int:
     hop = round(options.hop * rate) if options.hop else how.stride * how.hop
     if hop < 1 or not 0 < options.share < 1 or options.minutes <= 0 or options.sample < 1:
         raise HybridError("--hop, --share, --minutes and --sample must be above 0, --share below 1")
+    options.clear = options.clear or max(1, (how.places_range - hop // how.hop) // 2)
     scenes = {
         split: make_scene(options.data, model.plan.labels, split, rate, 60 * options.minutes, options.share,
                           tuple(options.noise), options.seed, options.snr)
@@ -125,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
         folders = {name: write(plan, Path(scratch) / name) for name, plan in plans.items()}
         told = {
-            (name, split): decide(plans[of], folders[of], scene, hop, name == "centred")
+            (name, split): decide(plans[of], folders[of], scene, hop, options.clear if name == "centred" else 0)
             for name, of in WHOSE.items() for split, scene in scenes.items()
         }  # fmt: skip
         costs = count(plans, folders, scenes["test"], hop, told, options, Path(scratch))
@@ -153,16 +155,17 @@ def write(plan: Plan, folder: Path, how: StreamPlan | None = None) -> Path:
     return folder
 
 
-def decide(plan: Plan, folder: Path, scene: Scene, hop: int, centred: bool) -> Decisions:
+def decide(plan: Plan, folder: Path, scene: Scene, hop: int, clear: int) -> Decisions:
     """All decisions of the C on this machine, one after every `hop` samples.
 
-    centred: none where a sound is not; these have the label -1, as those before the first window.
+    clear: none where a sound is not centred by so many frames; these have the label -1, as those before the first
+    window. 0: all.
     """
     native, count = NativeStream(folder, plan.name), len(scene.pcm) // hop
     label, scores = np.full(count, -1), np.zeros((count, plan.forest.classes), np.int64)
     for number in range(count):
         native.push(scene.pcm[number * hop : (number + 1) * hop])
-        if not centred or native.centred():
+        if not clear or native.centred(clear):
             found = native.decide()
             label[number], scores[number] = found.label, found.scores
     return Decisions(label, scores, hop / scene.rate * np.arange(1, count + 1))
@@ -176,10 +179,10 @@ def count(
     core, compiler = find_core(options.cpu), find_cross(options.compiler)
     frames_only = write(plans["dense"], scratch / "frames", stream_plan(plans["dense"], keep_bytes=0))
 
-    def stream(name: str, folder: Path, keep: bool = False, centred: bool = False) -> Cost:
-        own = told["centred" if centred else name, "test"]
+    def stream(name: str, folder: Path, keep: bool = False, clear: int = 0) -> Cost:
+        own = told["centred" if clear else name, "test"]
         first = max(1, round(60 * options.core_minutes * scene.rate / hop))
-        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, first, keep, centred)
+        return stream_cost(plans[name], folder, scratch, core, compiler, scene.pcm, hop, own, first, keep, clear)
 
     def windows(name: str) -> Cost:
         own = told[name, "test"]
@@ -188,7 +191,7 @@ def count(
     return {
         OURS: stream("model", folders["model"]),
         OURS_KEPT: stream("model", folders["model"], keep=True),
-        OURS_CENTRED: stream("model", folders["model"], keep=True, centred=True),
+        OURS_CENTRED: stream("model", folders["model"], keep=True, clear=options.clear),
         EAGER: windows("model"),
         DENSE: windows("dense"),
         DENSE_FRAMES: stream("dense", frames_only),

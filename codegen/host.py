@@ -131,7 +131,7 @@ int32_t hyb_host_sizes(int32_t which);
 void hyb_host_init(void);
 void hyb_host_push(const int16_t *pcm, int32_t n);
 int32_t hyb_host_ready(void);
-int32_t hyb_host_centred(void);
+int32_t hyb_host_centred(int32_t frames);
 void hyb_host_decide(int32_t within, uint32_t budget, int32_t *row, int32_t *scores, uint32_t *computes,
                      uint32_t *hits);
 }}
@@ -144,7 +144,7 @@ int32_t hyb_host_sizes(int32_t which) {{
 void hyb_host_init(void) {{ {p}_init(&ctx); }}
 void hyb_host_push(const int16_t *pcm, int32_t n) {{ {p}_push(&ctx, pcm, (size_t)n); }}
 int32_t hyb_host_ready(void) {{ return {p}_ready(&ctx); }}
-int32_t hyb_host_centred(void) {{ return {p}_centred(&ctx); }}
+int32_t hyb_host_centred(int32_t frames) {{ return {p}_centred(&ctx, frames); }}
 void hyb_host_decide(int32_t within, uint32_t budget, int32_t *row, int32_t *scores, uint32_t *computes,
                      uint32_t *hits) {{
   const {p}_result r = within ? {p}_decide_within(&ctx, budget) : {p}_decide(&ctx);
@@ -218,9 +218,9 @@ class NativeStream:
         """Whether a whole window of frames has been pushed."""
         return bool(self._library.hyb_host_ready())
 
-    def centred(self) -> bool:
-        """Whether that is so and the frames placed around the sound touch no end of the window."""
-        return bool(self._library.hyb_host_centred())
+    def centred(self, frames: int = 1) -> bool:
+        """Whether that is so and those placed around the sound lie at least `frames` from both its ends."""
+        return bool(self._library.hyb_host_centred(frames))
 
     def decide(self, budget: int | None = None) -> NativeDecision:
         """Decide the last whole window, inside a budget of instructions if there is one."""

@@ -153,10 +153,10 @@ class Stream:
         """Whether a whole window of frames has been pushed."""
         return self.pushed >= self.how.window
 
-    def centred(self) -> bool:
-        """Whether a whole window is there and the frames that are placed around the sound touch none of its ends.
+    def centred(self, frames: int = 1) -> bool:
+        """Whether a whole window is there and those placed around the sound lie at least `frames` from both its ends.
 
-        Where none are placed they never do. Else an earlier window held more of the sound, or a later one will.
+        Where none are placed they always do. At an end a sound is cut off.
         """
         name = self.how.centring
         if not self.ready:
@@ -167,7 +167,7 @@ class Stream:
         item = self.plan.graph[name]
         energies = [self.rows(n, 0) for n in item.inputs]
         at = item.op.evaluate(energies, whole(item.value.shape), [self.plan.graph[n].value for n in item.inputs])
-        return 0 < int(at.item()) < item.value.hi
+        return frames <= int(at.item()) <= item.value.hi - frames
 
     def decide(self) -> Decision:
         """Decide the last whole window."""

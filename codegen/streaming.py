@@ -191,13 +191,18 @@ class StreamPlan:
 
     @cached_property
     def centring(self) -> str | None:
-        """The place that tells whether the frames around the sound touch an end of the window, None where none can."""
+        """The place that tells how far the frames around the sound are from the window's ends, None: all are heard."""
         kept = self.keeping_samples.at_push
         for name in sorted({f.place for f in self.framings.values() if f.place is not None}):
             item = self.plan.graph[name]
             if item.value.hi and all(n in kept and self.framings[n].place is None for n in item.inputs):
                 return name
         return None
+
+    @property
+    def places_range(self) -> int:
+        """Frames from the first to the last place."""
+        return self.plan.graph[self.centring].value.hi if self.centring else 0
 
     @property
     def centring_price(self) -> int:

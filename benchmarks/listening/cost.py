@@ -20,7 +20,7 @@ HARNESS = """\
 #define ENTRY __attribute__((section(".entry"), used))
 ENTRY void hyb_bench_begin(void);
 ENTRY void hyb_bench_push(int32_t n);
-ENTRY void hyb_bench_decide(int32_t centred);
+ENTRY void hyb_bench_decide(int32_t clear);
 ENTRY void hyb_bench_copy(void);
 int16_t hyb_bench_pcm[{P}_WINDOW];
 int32_t hyb_bench_scores[1 + {P}_CLASSES];
@@ -28,8 +28,8 @@ int32_t hyb_bench_scores[1 + {P}_CLASSES];
 static {p}_result result;
 void hyb_bench_begin(void) {{ {p}_init(&hyb_bench_context); }}
 void hyb_bench_push(int32_t n) {{ {p}_push(&hyb_bench_context, hyb_bench_pcm, (size_t)n); }}
-void hyb_bench_decide(int32_t centred) {{
-  if (!centred || {p}_centred(&hyb_bench_context)) result = {p}_decide(&hyb_bench_context);
+void hyb_bench_decide(int32_t clear) {{
+  if (!clear || {p}_centred(&hyb_bench_context, clear)) result = {p}_decide(&hyb_bench_context);
   else result.label = -1;
 }}
 void hyb_bench_copy(void) {{
@@ -60,12 +60,12 @@ class Cost:
 
 def stream_cost(
     plan: Plan, folder: Path, scratch: Path, core: Core, compiler: str, pcm: np.ndarray, hop: int, told: Decisions,
-    count: int, keep_samples: bool = False, centred: bool = False,
+    count: int, keep_samples: bool = False, clear: int = 0,
 ) -> Cost:  # fmt: skip
     """Push a stream, int16 (n,), and take its first `count` decisions on the core.
 
-    keep_samples: frames that cost much are computed when a decision asks for them; centred: no decision where a sound
-    is not. Raises TargetError if it decides otherwise than this machine did (`told`).
+    keep_samples: frames that cost much are computed when a decision asks for them; clear: no decision where a sound is
+    not centred by so many frames, 0: all. Raises TargetError if it decides otherwise than this machine did (`told`).
     """
     defines = [f"{plan.name.upper()}_{d}" for d in ("STREAM", *(["KEEP_SAMPLES"] * keep_samples))]
     image = build(plan.name, folder, scratch, core, compiler, HARNESS, defines)
@@ -79,7 +79,7 @@ def stream_cost(
             emulator.write("hyb_bench_pcm", part.astype("<i2"))
             emulator.call("hyb_bench_push", len(part))
         pushed = emulator.total
-        emulator.call("hyb_bench_decide", int(centred))
+        emulator.call("hyb_bench_decide", clear)
         spent[i] = pushed - before, emulator.total - pushed
         emulator.pause()
         emulator.call("hyb_bench_copy")

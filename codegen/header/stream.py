@@ -54,8 +54,7 @@ def stream_interface(w: Writing, how: StreamPlan) -> None:
             f"void {w.p}_push({w.p}_context *ctx, const int16_t *pcm, size_t n);",
             "/* Non-zero once a whole window of frames has been pushed. */",
             f"int32_t {w.p}_ready(const {w.p}_context *ctx);",
-            *_centred_comment(w, how),
-            f"int32_t {w.p}_centred({w.p}_context *ctx);",
+            *_centred_interface(w, how),
             "/* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has",
             " * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */",
             f"{w.p}_result {w.p}_decide({w.p}_context *ctx);",
@@ -63,13 +62,17 @@ def stream_interface(w: Writing, how: StreamPlan) -> None:
     )
 
 
-def _centred_comment(w: Writing, how: StreamPlan) -> list[str]:
+def _centred_interface(w: Writing, how: StreamPlan) -> list[str]:
+    declared = f"int32_t {w.p}_centred({w.p}_context *ctx, int32_t frames);"
     if how.centring is None:
-        return ["/* As ready: this model hears the whole window, wherever a sound is. */"]
+        return ["/* As ready: this model hears the whole window, wherever a sound is. */", declared]
     return [
-        "/* Non-zero if ready and the frames that are placed around the sound touch no end of the window. Else part of",
-        " * the sound is cut off, and an earlier window held more of it or a later one will: detectors that pass over",
-        f" * such windows cost less and hear no halves. Adds {w.P}_COST_CENTRED to the next decision's `.cost`. */",
+        "/* Non-zero if ready and what is placed around the sound lies at least so many frames from both ends of the",
+        " * window. At an end a sound is cut off: an earlier window held more of it, or a later one will. Detectors that",
+        f" * pass over such windows cost less and hear no halves. 1 passes over the ends only; ({w.P}_PLACES - h) / 2,",
+        f" * decisions being h frames apart, hears a sound about once. Adds {w.P}_COST_CENTRED to the next `.cost`. */",
+        f"#define {w.P}_PLACES {how.places_range}",
+        declared,
     ]
 
 
@@ -379,21 +382,21 @@ def _width(w: Writing, name: str) -> int:
 
 
 def _centred(w: Writing, how: StreamPlan) -> None:
-    """The function that tells whether the placed frames touch an end of the window."""
+    """The function that tells whether the placed frames are far enough from the window's ends."""
     out, name = w.out, how.centring
-    with out.block(f"int32_t {w.p}_centred({w.p}_context *ctx)"):
+    with out.block(f"int32_t {w.p}_centred({w.p}_context *ctx, int32_t frames)"):
         if name:
             out.line("int16_t out[1];")
         out.line(f"if (!{w.p}_ready(ctx)) return 0;")
         _spend(w, how, f"{w.P}_COST_CENTRED")
         if name is None:
-            out.line("return 1;")
+            out.lines(["(void)frames;", "return 1;"])
             return
         item = w.plan.graph[name]
         for number, source in enumerate(item.inputs):
             out.line(f"const {C_TYPES[w.plan.graph[source].value.dtype]} *in{number} = {w.p}_{source}_at(ctx);")
         out.lines(w.emitter(item).call(item, w.sources(item), f"{w.p}_{name}"))
-        out.line(f"return out[0] > 0 && out[0] < {item.value.hi};")
+        out.line(f"return out[0] >= frames && out[0] <= {item.value.hi} - frames;")
 
 
 def _move(w: Writing, how: StreamPlan) -> None:

@@ -104,7 +104,8 @@ def test_c_equals_python_and_python_a_fresh_run(models, seed, kind, draw):
         assert stream.ready == native.ready
         if rng.random() < 0.5:
             spent.centred()
-            assert native.centred() == stream.centred()
+            frames = int(rng.integers(0, 4))
+            assert native.centred(frames) == stream.centred(frames)
         if rng.random() < often:
             decision = stream.decide()
             same_as_c(decision, native.decide())
@@ -559,6 +560,7 @@ def test_a_sound_is_centred_while_the_placed_frames_touch_no_end(models):
         energies = stream.rows("loudness", 0)[:, :, 0, 0]
         place = int(item.op.first(energies)[0])
         assert native.centred() == stream.centred() == (0 < place < item.value.hi)
+        assert native.centred(2) == stream.centred(2) == (2 <= place <= item.value.hi - 2)
         if start < middle < start + how.window * how.hop:
             seen.append(native.centred())
     assert seen[0] is seen[-1] is False and True in seen

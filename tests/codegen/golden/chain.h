@@ -185,7 +185,7 @@ void chain_push(chain_context *ctx, const int16_t *pcm, size_t n);
 /* Non-zero once a whole window of frames has been pushed. */
 int32_t chain_ready(const chain_context *ctx);
 /* As ready: this model hears the whole window, wherever a sound is. */
-int32_t chain_centred(chain_context *ctx);
+int32_t chain_centred(chain_context *ctx, int32_t frames);
 /* Decide the last whole window; ctx->scores holds the scores afterwards. `.cost` includes what push has
  * spent since the decision before. Before the first whole window label and stage are -1, margin is 0. */
 chain_result chain_decide(chain_context *ctx);
@@ -554,9 +554,10 @@ void chain_push(chain_context *ctx, const int16_t *pcm, size_t n) {
   }
 }
 int32_t chain_ready(const chain_context *ctx) { return ctx->rows >= 4; }
-int32_t chain_centred(chain_context *ctx) {
+int32_t chain_centred(chain_context *ctx, int32_t frames) {
   if (!chain_ready(ctx)) return 0;
   ctx->cost = hyb_spend(ctx->cost, CHAIN_COST_CENTRED, 4294966383u);
+  (void)frames;
   return 1;
 }
 static void chain_move(chain_context *ctx) {
