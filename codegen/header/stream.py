@@ -68,7 +68,7 @@ def _centred_interface(w: Writing, how: StreamPlan) -> list[str]:
         return ["/* As ready: this model hears the whole window, wherever a sound is. */", declared]
     return [
         "/* Non-zero if ready and what is placed around the sound lies at least so many frames from both ends of the",
-        " * window. At an end a sound is cut off: an earlier window held more of it, or a later one will. Detectors that",
+        " * window. At an end a sound is cut off: an earlier window held more, or a later one will. Detectors that",
         f" * pass over such windows cost less and hear no halves. 1 passes over the ends only; ({w.P}_PLACES - h) / 2,",
         f" * decisions being h frames apart, hears a sound about once. Adds {w.P}_COST_CENTRED to the next `.cost`. */",
         f"#define {w.P}_PLACES {how.places_range}",
