@@ -32,11 +32,18 @@ def export(folder: Path, target: str, out: Path, as_json: bool) -> None:
     "--optimize", default="size", show_default=True, type=click.Choice(["size", "speed"]), help="Layout of the trees."
 )
 @click.option(
-    "--type", "dtype", default="float32", show_default=True, type=click.Choice(["int16", "float32"]),
+    "--type",
+    "dtype",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["int16", "float32"]),
     help="Of the features.",
 )
 @click.option(
-    "--features", "table", default=None, type=click.Path(path_type=Path),
+    "--features",
+    "table",
+    default=None,
+    type=click.Path(path_type=Path),
     help="CSV of callbacks (feature,function,cost): features are asked for one by one instead of given.",
 )
 @click.option("--names", default=None, help="New names of all features, comma separated.")

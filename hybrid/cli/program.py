@@ -42,6 +42,7 @@ class Program(click.Group):
         except KeyboardInterrupt:
             if sys.stderr.isatty():
                 click.echo(err=True)  # below the terminal's ^C
+            exec("")  # CPython ends by SIGINT, not by the code, if Ctrl-C met a nested exec; the next exec forgets it
             fail("interrupted: what stood before stands", INTERRUPTED)
 
 
