@@ -162,8 +162,8 @@ class StreamPlan:
 
     @cached_property
     def rows(self) -> int:
-        """Frames for whose rows there is room."""
-        return self.frames + self.frames // SLACK
+        """Frames for whose rows there is room. Beside a window of samples it costs little to move them up seldom."""
+        return self.frames + (self.frames if self.waiting else self.frames // SLACK)
 
     def row_map(self, name: str) -> FeatureMap:
         """A reader as a map of frames that are where it looks for them: what computes a row."""

@@ -325,20 +325,10 @@ def _frame(w: Writing, how: StreamPlan) -> None:
     out, kept = w.out, how.keeping_samples
     with out.block(f"HYB_SHARED void {w.p}_frame({w.p}_context *ctx)"):
         out.line("HYB_ON_SPEND(ctx);")
-        with out.block(f"if (ctx->rows == {how.rows})"):
-            rest = how.frames - 1
-            for name in how.readers:
-                row = how.row_bytes(name)
-                to, first = f"ctx->memory.{name}_map.x", (how.rows - rest) * (row // _width(w, name))
-                out.line(f"memmove({to}, {to} + {first}, {rest * row});")
-            out.line(f"ctx->rows = {rest};")
-            with w.keeping():
-                for name in sorted(kept.waiting):
-                    bits, words = f"ctx->{name}_rows", -(-how.rows // 32)
-                    out.line(f"hyb_memo_slide({bits}, {words}, 0, {rest}, {how.rows - rest});")
-                _spend(w, kept, f"{kept.moving_up}u")
-                out.line("#else")
-                _spend(w, how, f"{how.moving_up}u")
+        with w.keeping():
+            _move_up(w, kept)
+            out.line("#else")
+            _move_up(w, how)
         _rows_at_push(w, how, kept.at_push)
         with w.keeping():
             _first_rows(w, kept)
@@ -352,6 +342,20 @@ def _frame(w: Writing, how: StreamPlan) -> None:
             out.line(f"hyb_next_frame(ctx->frame, &ctx->filled, {how.frame}, {how.hop});")
         out.line("ctx->rows++;")
         out.line(f"ctx->fresh = hyb_min(ctx->fresh + 1, {how.frames});")
+
+
+def _move_up(w: Writing, how: StreamPlan) -> None:
+    """Make room for a row: the last ones of a window, less one, become the first."""
+    out, rest = w.out, how.frames - 1
+    gone = how.rows - rest
+    with out.block(f"if (ctx->rows == {how.rows})"):
+        for name in how.readers:
+            row, to = how.row_bytes(name), f"ctx->memory.{name}_map.x"
+            out.line(f"memmove({to}, {to} + {gone * (row // _width(w, name))}, {rest * row});")
+        out.line(f"ctx->rows = {rest};")
+        for name in sorted(how.waiting):
+            out.line(f"hyb_memo_slide(ctx->{name}_rows, {-(-how.rows // 32)}, 0, {rest}, {gone});")
+        _spend(w, how, f"{how.moving_up}u")
 
 
 def _first_rows(w: Writing, how: StreamPlan) -> None:
