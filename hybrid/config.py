@@ -136,7 +136,10 @@ class ForestConfig:
     unit: float = 1 / 1024
     """Score unit in logits."""
     exit_loss: float = 0.005
-    """Accuracy that early exits may cost on validation, as a share (0.005 = 0.5 percentage points)."""
+    """Accuracy that early exits may cost on validation, as a share (0.005 = 0.5 percentage points; 0: no window is
+    harmed)."""
+    exit_copies: int = 0
+    """Augmented copies of the validation clips that exits are chosen on, beside the clips themselves."""
     exit_harm: str = "truth"
     """What an exit costs: "truth", windows that the whole forest gets right and the exit wrong; "label", all windows
     on which they disagree."""

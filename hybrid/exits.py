@@ -147,13 +147,17 @@ def cross_fitted(
     return cost / found.windows, harmed / found.windows
 
 
-def fit_exits(found: Evidence, budget: float, by_class: bool | None = None, folds: int = 5, seed: int = 0) -> Chosen:
+def fit_exits(
+    found: Evidence, budget: float, by_class: bool | None = None, folds: int = 5, seed: int = 0, copies: int = 1
+) -> Chosen:
     """Margins for a share of decisions harmed of at most `budget`, as far as cross-fitting can tell.
 
-    by_class: None lets cross-fitting choose. Where no part of the budget keeps to it on unseen windows, the margins
+    by_class: None lets cross-fitting choose. copies: the windows are so many copies of the same clips, one copy after
+    the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows, the margins
     are those that harm no window at all.
     """
-    number = np.random.default_rng(seed).permutation(found.windows) % max(2, min(folds, found.windows))
+    clips = found.windows // copies
+    number = np.tile(np.random.default_rng(seed).permutation(clips) % max(2, min(folds, clips)), copies)
     best: Chosen | None = None
     for kind in (False, True) if by_class is None else (by_class,):
         for share in SHARES:

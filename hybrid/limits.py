@@ -80,6 +80,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "forest.soft_share": SHARE,
     "forest.unit": (2.0**-20, LOGIT_SCALE),
     "forest.exit_loss": SHARE,
+    "forest.exit_copies": (0, 1000),
     "forest.merge_share": SHARE,
     "forest.leaf_step": (1, 1 << 15),
     "forest.threads": (1, 256),

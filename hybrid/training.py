@@ -59,7 +59,10 @@ class Console:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What forests stand on: a trunk in its graph, what they are trained on, and the maps that exits are chosen on."""
+    """What forests stand on: a trunk in its graph, what they are trained on, and maps of the validation windows.
+
+    judged: maps that exits are chosen on: of these windows, and of augmented copies of them behind them.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -70,6 +73,7 @@ class Ground:
     noise: list[np.ndarray]
     validation: Windows
     maps: dict[str, np.ndarray]
+    judged: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +135,14 @@ def lay_ground(
             training.pcm, noise, mel_settings(config), config.augment, seed, _tree_copies(trunk.pool, config)
         )
         data = _tree_data(graph, trunk.pool, config, wanted, spoken)
-        named = {*wanted, *(f.map for f in gate_features(graph) if config.gate.on)}
-        maps = window_maps(graph, validation.pcm, sorted(named))
-    return Ground(name, labels, graph, trunk, data, training, noise, validation, maps)
+        named = sorted({*wanted, *(f.map for f in gate_features(graph) if config.gate.on)})
+        maps = window_maps(graph, validation.pcm, named)
+        changed = spoken_copies(
+            validation.pcm, noise, mel_settings(config), config.augment, seed, config.forest.exit_copies
+        )
+        copies = [interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), named) for pcm in changed]
+        judged = {name: np.concatenate([maps[name], *(copy[name] for copy in copies)]) for name in named}
+    return Ground(name, labels, graph, trunk, data, training, noise, validation, maps, judged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +167,7 @@ def with_exits(ground: Ground, grown: Grown, config: Config) -> Fitted:
     """A forest of `grow` with the exits that the settings ask for, chosen on the validation windows."""
     name, labels, graph, core = ground.name, ground.labels, ground.graph, config.cost.core
     open_plan = Plan(name, labels, graph, grown.forest, core)
-    gate, exits = _gated_exits(grown.gate, open_plan, ground.maps, ground.validation.truth, config)
+    gate, exits = _gated_exits(grown.gate, open_plan, ground.judged, ground.validation.truth, config)
     forest = (behind(gate, grown.forest) if gate else grown.forest).with_margins(exits.margins)
     plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
@@ -251,10 +260,12 @@ def _gated_exits(
 
 
 def choose_margins(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> Chosen:
+    """Exit margins by whole maps of windows: all of some clips, their classes `truth`, and then copies of all these."""
     values = interpret.values_of(maps, plan.forest.features)
-    scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(truth), -1))
+    scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(values), -1))
+    copies = len(values) // len(truth)
     prices = [float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))]
     chosen = config.forest
-    found = evidence(scores, np.array(prices), truth if chosen.exit_harm == "truth" else None)
+    found = evidence(scores, np.array(prices), np.tile(truth, copies) if chosen.exit_harm == "truth" else None)
     by_class = {"shared": False, "by class": True}.get(chosen.exit_margins)
-    return fit_exits(found, chosen.exit_loss, by_class)
+    return fit_exits(found, chosen.exit_loss, by_class, copies=copies)

@@ -4,11 +4,31 @@
 #define HYB_STREAM_H
 #include "hyb_core.h"
 
+#if defined(__GNUC__) && defined(__arm__)
+#define HYB_COPY_8(at)                                                                                                 \
+  __builtin_memcpy(__builtin_assume_aligned(to + (at), 4), __builtin_assume_aligned(from + (at), 4), 16)
+#endif
+
+/* Copy n samples to where they do not overlap. Newlib's memcpy moves a word at a time; four registers at once, where
+ * both ends are aligned to words, take half of its instructions. */
+static inline void hyb_copy(int16_t *to, const int16_t *from, size_t n) {
+#ifdef HYB_COPY_8
+  if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
+    for (; n >= 32; n -= 32, to += 32, from += 32) {
+      HYB_COPY_8(0);
+      HYB_COPY_8(8);
+      HYB_COPY_8(16);
+      HYB_COPY_8(24);
+    }
+#endif
+  memcpy(to, from, n * sizeof *to);
+}
+
 /* Take samples for a frame of `size`. filled: how many the frame has, negative for as many to be dropped first.
  * Returns how many of the `n` samples were taken. */
 static inline size_t hyb_take(int16_t *frame, int32_t *filled, int32_t size, const int16_t *pcm, size_t n) {
   const size_t room = (size_t)(*filled < 0 ? -*filled : size - *filled), count = n < room ? n : room;
-  if (*filled >= 0) memcpy(frame + *filled, pcm, count * sizeof *pcm);
+  if (*filled >= 0) hyb_copy(frame + *filled, pcm, count);
   *filled += (int32_t)count;
   return count;
 }
@@ -25,8 +45,8 @@ static inline void hyb_next_frame(int16_t *frame, int32_t *filled, int32_t size,
 static inline size_t hyb_keep(int16_t *ring, int32_t size, int32_t mirrored, int32_t at, const int16_t *pcm,
                               size_t samples) {
   const size_t room = (size_t)((at < mirrored ? mirrored : size) - at), count = samples < room ? samples : room;
-  memcpy(ring + at, pcm, count * sizeof *pcm);
-  if (at < mirrored) memcpy(ring + size + at, pcm, count * sizeof *pcm);
+  hyb_copy(ring + at, pcm, count);
+  if (at < mirrored) hyb_copy(ring + size + at, pcm, count);
   return count;
 }
 

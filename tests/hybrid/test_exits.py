@@ -103,6 +103,18 @@ def test_cross_fitting_sees_what_was_chosen_by_luck():
     assert not fit_exits(found, 0.005).by_class
 
 
+def test_copies_of_a_clip_are_in_one_fold():
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 1000, (2, 120, 6))
+    same = rng.random(120) < 0.9
+    scores[1, same] = scores[0, same]
+    copied = evidence(np.tile(scores, (1, 4, 1)), np.array([1.0, 2.0]))
+    one = fit_exits(evidence(scores, np.array([1.0, 2.0])), 0.02, by_class=True)
+    four = fit_exits(copied, 0.02, by_class=True, copies=4)
+    assert (four.harmed, four.share) == (one.harmed, one.share)
+    assert fit_exits(copied, 0.02, by_class=True).harmed < one.harmed  # what one copy tells of the others
+
+
 def test_costs_of_single_windows_decide_where_they_are_given():
     scores, _ = drawn(5)
     each = np.tile(COST[:, None], (1, scores.shape[1]))
