@@ -31,12 +31,17 @@ HYB_INLINED uint32_t hyb_pair_peak(const int16_t *x) {
   return pair ^ (pair << 1);
 }
 
-/* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 16. */
+/* Eight samples of `hyb_pair_peak`. */
+HYB_INLINED uint32_t hyb_eight_peak(const int16_t *x) {
+  return hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
+}
+
+/* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 32. */
 HYB_SHARED int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
   uint32_t seen = 0;
-  for (const int16_t *end = x + n; x != end; x += 16) {
-    seen |= hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
-    seen |= hyb_pair_peak(x + 8) | hyb_pair_peak(x + 10) | hyb_pair_peak(x + 12) | hyb_pair_peak(x + 14);
+  for (const int16_t *end = x + n; x != end; x += 32) {
+    seen |= hyb_eight_peak(x) | hyb_eight_peak(x + 8);
+    seen |= hyb_eight_peak(x + 16) | hyb_eight_peak(x + 24);
   }
   return hyb_top_bit(((seen | seen >> 16) & 0xFFFEu) | 1u);
 }

@@ -4,13 +4,13 @@
 #define HYB_STREAM_H
 #include "hyb_core.h"
 
-#if defined(__GNUC__) && defined(__arm__)
+#if defined(__GNUC__) && defined(__arm__) && !defined(__clang__)
 #define HYB_COPY_8(at)                                                                                                 \
   __builtin_memcpy(__builtin_assume_aligned(to + (at), 4), __builtin_assume_aligned(from + (at), 4), 16)
 #endif
 
 /* Copy n samples to where they do not overlap. Newlib's memcpy moves a word at a time; four registers at once, where
- * both ends are aligned to words, take half of its instructions. */
+ * both ends are aligned to words, take half of its instructions. Clang would unroll this to six hundred bytes. */
 static inline void hyb_copy(int16_t *to, const int16_t *from, size_t n) {
 #ifdef HYB_COPY_8
   if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
