@@ -54,13 +54,13 @@ typedef struct {
    * What is alive in no common step shares bytes. Steps: 0 push, 1 trees of stage 0, 2 trees of stage 1.
    */
   union {
-    uint64_t all[11];
-    /* bytes 72 .. 79, steps 0 .. 2 */
-    struct { uint8_t before[72]; int16_t x[4]; } avg_map;
+    uint64_t all[12];
+    /* bytes 72 .. 87, steps 0 .. 2 */
+    struct { uint8_t before[72]; int16_t x[8]; } avg_map;
     /* bytes 0 .. 71, steps 1 .. 2 */
     struct { HYB_SCRATCH(72) x; } avg_scratch;
-    /* bytes 80 .. 83, steps 1 .. 1 */
-    struct { uint8_t before[80]; int16_t x[2]; } top_map;
+    /* bytes 88 .. 91, steps 1 .. 1 */
+    struct { uint8_t before[88]; int16_t x[2]; } top_map;
   } memory;
   int16_t samples[20]; /* a ring of 20, and its beginning once more */
   int32_t slot; /* where in the ring the frame to come is, counted in frames */
@@ -503,16 +503,20 @@ void chain_init(chain_context *ctx) {
 #ifdef CHAIN_STREAM
 HYB_SHARED void chain_frame(chain_context *ctx) {
   HYB_ON_SPEND(ctx);
+#ifdef CHAIN_KEEP_SAMPLES
+  if (ctx->rows == 8) {
+    memmove(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 5, 6);
+    ctx->rows = 3;
+    hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 5);
+    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964423u);
+  }
+#else
   if (ctx->rows == 4) {
     memmove(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 1, 6);
     ctx->rows = 3;
-#ifdef CHAIN_KEEP_SAMPLES
-    hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 1);
-    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964423u);
-#else
     ctx->cost = hyb_spend(ctx->cost, 131u, 4294966383u);
-#endif
   }
+#endif
 #ifdef CHAIN_KEEP_SAMPLES
   ctx->cost = hyb_spend(ctx->cost, 126u, 4294964423u);
   ctx->slot = ctx->slot == 4 ? 0 : ctx->slot + 1;
