@@ -118,7 +118,10 @@ def run(options: argparse.Namespace) -> int:
     hop = round(options.hop * rate) if options.hop else how.stride * how.hop
     if hop < 1 or not 0 < options.share < 1 or options.minutes <= 0 or options.sample < 1:
         raise HybridError("--hop, --share, --minutes and --sample must be above 0, --share below 1")
-    options.clear = options.clear or max(1, (how.places_range - hop // how.hop) // 2)
+    if options.clear is None:
+        options.clear = max(1, (how.places_range - hop // how.hop) // 2)
+    if options.clear < 1:
+        raise HybridError(f"--clear must be above 0, not {options.clear}")
     scenes = {
         split: make_scene(options.data, model.plan.labels, split, rate, 60 * options.minutes, options.share,
                           tuple(options.noise), options.seed, options.snr)

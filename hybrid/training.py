@@ -136,11 +136,10 @@ def lay_ground(
         )
         data = _tree_data(graph, trunk.pool, config, wanted, spoken)
         named = sorted({*wanted, *(f.map for f in gate_features(graph) if config.gate.on)})
-        maps = window_maps(graph, validation.pcm, named)
         changed = spoken_copies(
             validation.pcm, noise, mel_settings(config), config.augment, seed, config.forest.exit_copies
         )
-        copies = [interpret.evaluate_maps(graph, interpret.source_map(graph, pcm), named) for pcm in changed]
+        maps, *copies = (window_maps(graph, pcm, named) for pcm in chain([validation.pcm], changed))
         judged = {name: np.concatenate([maps[name], *(copy[name] for copy in copies)]) for name in named}
     return Ground(name, labels, graph, trunk, data, training, noise, validation, maps, judged)
 

@@ -35,7 +35,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, spec: TrunkSpec, de
     (t0, t1), (b0, b1) = spec.pads(depth)
     kernel = spec.blocks[depth - 1].kernel
     padding = (t0, b0)
-    # torch's gradient of depthwise weights over time alone is up to ten times slower where the convolution pads
+    # torch's gradient of depthwise weights over time alone is several times slower where the convolution pads
     if any(k % 2 == 0 for k in kernel) or (x.shape[3] == 1 and kernel[0] > 1):
         x, padding = functional.pad(x, (b0, b1, t0, t1)), (0, 0)
     groups = x.shape[1] // weight.shape[1]

@@ -10,7 +10,7 @@
 #endif
 
 /* Copy n samples to where they do not overlap. Newlib's memcpy moves a word at a time; four registers at once, where
- * both ends are aligned to words, take half of its instructions. Clang would unroll this to six hundred bytes. */
+ * both ends are aligned to words, take three fifths of its instructions. Clang would unroll this to six hundred bytes. */
 static inline void hyb_copy(int16_t *to, const int16_t *from, size_t n) {
 #ifdef HYB_COPY_8
   if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)

@@ -27,7 +27,7 @@ def state(folder):
 
 
 def until(terminal, words):
-    """Wait for words on a terminal. Imports of libraries may swallow Ctrl-C, so wait for words that come later."""
+    """Wait for words on a terminal. Words of the training itself: before, it is libraries that are loaded."""
     said = b""
     while words.encode() not in said:
         said += os.read(terminal, 4096)
