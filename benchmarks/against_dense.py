@@ -4,8 +4,9 @@ MODEL: folders written by `hybrid fit`, several seeds or folds; DATA: what they 
 test clips, with its own dense head (MODEL/dense: the same trunk, the same window of frames) and, where named, with the
 baseline of the same place (such as a trunk of the same kind that hears all frames), both with every map computed whole.
 
-Instructions are executed ones of an emulated core, front end included, the mean over --windows test windows spread
-evenly (0: all); every answer there equals the interpreter's. Points are paired on clips over all models, 95 % intervals
+Instructions are executed ones of an emulated core for a test clip, front end included: of the windows that a clip is
+decided by, all of them where maps are computed whole, by --windows of these spread evenly (0: all); every answer there
+equals the interpreter's. Points are paired on clips over all models, 95 % intervals
 by bootstrap over clips.
 """
 

@@ -188,16 +188,17 @@ def judged(started: Started, forest: Forest, config: ForestConfig) -> Point:
     """A forest with exits for an allowed loss."""
     plan = Plan("model", started.labels, started.graph, forest)
     windows, maps = started.held["validation"]
-    exits = choose_margins(plan, maps, windows.truth, replace(started.config, forest=config))
-    plan = replace(plan, forest=split_stages(forest.with_margins(exits.margins), 0))
+    exits = choose_margins(plan, maps, windows, replace(started.config, forest=config))
+    forest = replace(split_stages(forest.with_margins(exits.margins), 0), clip_margin=exits.clip)
+    plan = replace(plan, forest=forest)
     found = {s: (interpret.decide_on(plan, own), w) for s, (w, own) in started.held.items()}
-    right = {s: w.clip_labels(r.scores) == w.clip_truth for s, (r, w) in found.items()}
-    cost, tested = found["validation"][0].cost, found["test"]
-    each = np.zeros(len(tested[1].clip_truth))
-    np.add.at(each, tested[1].clip, tested[0].cost)
-    each /= np.bincount(tested[1].clip)
+    right = {s: w.clip_labels(r.scores, exits.clip) == w.clip_truth for s, (r, w) in found.items()}
+    cost = {s: r.cost * w.asked(r.scores, exits.clip) for s, (r, w) in found.items()}
+    clip = found["test"][1].clip
+    each = np.bincount(clip, weights=cost["test"]) / np.bincount(clip)
     return Point(
-        config.cost_weight, config.exit_loss, 100 * float(right["validation"].mean()), float(cost.mean()),
+        config.cost_weight, config.exit_loss, 100 * float(right["validation"].mean()),
+        float(cost["validation"].mean()),
         right["test"], each, plan.forest.nodes, plan.cost_max,
     )  # fmt: skip
 

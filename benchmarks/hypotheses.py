@@ -1,7 +1,7 @@
 """Three hypotheses: python benchmarks/hypotheses.py MODEL... --data DATA --out DIR [options]
 
 MODEL: folders written by `hybrid fit`, several seeds or folds of one data set; DATA: what they were fitted on.
-No trunk is trained. Told for the test clips, split as each fit did, for one decision (one window):
+No trunk is trained. Told for the test clips, split as each fit did, for one clip (all windows of it that are decided):
 
 (a) a tree head costs less storage and work than a dense or convolutional end at equal accuracy: on the trunk of each
     model, at the depth of each of its heads, a dense head, trees, and the deeper convolutions with a dense head;
@@ -9,7 +9,7 @@ No trunk is trained. Told for the test clips, split as each fit did, for one dec
 (c) computing features on demand saves a significant share: whole maps against on demand, without and with exits, and
     without what the front end has (gate, scout, placed window).
 
-Instructions "by .cost" are what the C says of itself, on all test windows (by the interpreter, which must say the same
+Instructions "by .cost" are what the C says of itself, on all test clips (by the interpreter, which must say the same
 of those that are run); "on the core" are executed by an emulated core, for --windows test windows spread evenly.
 Forests of (a), and those without a scout in (c), are fitted anew on --copies augmented copies of the training clips.
 Accuracies are compared on the same clips, 95 % intervals by bootstrap over clips.

@@ -180,7 +180,7 @@ def _shown(settings: Config) -> str:
 
 
 def _accuracy(plan: Plan, validation: Windows) -> float:
-    labels = validation.clip_labels(interpret.run(plan, validation.pcm).scores)
+    labels = validation.clip_labels(interpret.run(plan, validation.pcm).scores, plan.forest.clip_margin)
     return float(np.mean(labels == validation.clip_truth))
 
 

@@ -17,7 +17,7 @@ from codegen.header import HEADER
 from codegen.host import NativeModel
 from codegen.plan import Plan
 from hybrid import report as reports
-from hybrid import robustness
+from hybrid import robustness, summary
 from hybrid.config import Config, apply
 from hybrid.data import SILENCE, AudioError, Clip, load_clip
 from hybrid.errors import DataError, HybridError, few
@@ -129,13 +129,14 @@ def evaluate(
     windows = read.windows
     found = decide(windows.pcm)
     cost = found["cost"].astype(np.int64)
-    field = {"robustness": robustness.measure(windows, decide, read.noise)} if robust else {}
+    clip_margin = model.plan.forest.clip_margin
+    field = {"robustness": robustness.measure(windows, decide, read.noise, clip_margin)} if robust else {}
     return {
         "model": str(folder),
         "data": {"path": str(data), "layout": read.layout, "notes": read.notes, "windows": len(windows.pcm)},
         "engine": engine,
         "eager": eager,
-        "accuracy": _accuracies(windows, found["scores"], labels),
+        "accuracy": _accuracies(windows, found["scores"], labels, clip_margin),
         "cost": {
             "unit": UNIT,
             "core": model.plan.core,
@@ -144,13 +145,14 @@ def evaluate(
             "max_seen": int(cost.max()),
             "static_max": model.plan.cost_max,
         },
+        "clips": summary.clips(windows, found["scores"], cost, clip_margin),
         "stages": np.bincount(found["stage"], minlength=len(model.plan.forest.stages)).tolist(),
         **field,
     }
 
 
-def _accuracies(windows: Windows, scores: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    predicted = windows.clip_labels(scores)
+def _accuracies(windows: Windows, scores: np.ndarray, labels: Sequence[str], clip_margin: int) -> dict[str, Any]:
+    predicted = windows.clip_labels(scores, clip_margin)
     result = {"all": accuracy(windows.clip_truth, predicted, labels)}
     if SILENCE in labels:
         kept = windows.clip_truth != labels.index(SILENCE)
@@ -167,7 +169,8 @@ def predict(
     skip_bad: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """One row per file: label, score per class (logits), margin, stage, cost (sum over the windows of a long file).
+    """One row per file: label, score per class (logits), margin, stage, cost (sum over the windows of a long file that
+    are decided: `windows` of `windows_there`).
 
     skip_bad: files that cannot be read are told to `say` and left out. Raises HybridError where none is left.
     """
@@ -178,9 +181,10 @@ def predict(
     clips = [Clip(path, labels[0], name=str(path)) for path in files]
     windows = cut(clips, pcm, labels, config)
     found = decide(windows.pcm)
+    decided = windows.asked(found["scores"], model.plan.forest.clip_margin)
     rows = []
     for number, path in enumerate(files):
-        own = windows.clip == number
+        own = (windows.clip == number) & decided
         scores = found["scores"][own].astype(np.int64).sum(axis=0) * unit / own.sum()
         order = np.argsort(-scores, kind="stable")
         rows.append(
@@ -190,6 +194,7 @@ def predict(
                 "margin": float(scores[order[0]] - scores[order[1]]),
                 "scores": {label: float(s) for label, s in zip(labels, scores, strict=True)},
                 "windows": int(own.sum()),
+                "windows_there": int((windows.clip == number).sum()),
                 "stage": int(found["stage"][own].max()),
                 "cost": int(found["cost"][own].astype(np.int64).sum()),
             }

@@ -9,7 +9,7 @@ cross-fitting: on windows that the margins were not chosen on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +132,35 @@ class Chosen:
     share: float
     cost: float
     harmed: float
+    clip: int = NEVER
+    """Margin of the sum over a clip's windows at which the rest of them are not decided."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What cross-fitting says of a way to choose exits with a share of the budget: mean cost, share harmed."""
+
+    way: float
+    share: float
+    cost: float
+    harmed: float
+
+
+def cheapest(trials: Iterable[Trial], budget: float) -> Trial:
+    """The cheapest that harms no more than the budget, earlier ones where others save next to nothing; if none keeps to
+    it, the first of them that gives out nothing of it."""
+    best: Trial | None = None
+    for trial in trials:
+        keeps = trial.harmed <= budget or (best is None and trial.share == 0)
+        if keeps and (best is None or best.harmed > budget >= trial.harmed or trial.cost < best.cost * (1 - 1e-3)):
+            best = trial
+    assert best is not None
+    return best
+
+
+def fold_of(clips: int, copies: int, folds: int, seed: int) -> np.ndarray:
+    """Number of the fold of each of `copies` times `clips`, all copies of a clip in one, int64 (copies * clips,)."""
+    return np.tile(np.random.default_rng(seed).permutation(clips) % max(2, min(folds, clips)), copies)
 
 
 def cross_fitted(
@@ -141,7 +170,7 @@ def cross_fitted(
     cost, harmed = 0.0, 0
     for fold in np.unique(folds):
         own, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        margins = choose_exits(found.of(rest), _allowed(budget * share, len(rest)), by_class)
+        margins = choose_exits(found.of(rest), affordable(budget * share, len(rest)), by_class)
         mean, hurt = found.of(own).judge(margins)
         cost, harmed = cost + mean * len(own), harmed + hurt
     return cost / found.windows, harmed / found.windows
@@ -156,19 +185,19 @@ def fit_exits(
     the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows, the margins
     are those that harm no window at all.
     """
-    clips = found.windows // copies
-    number = np.tile(np.random.default_rng(seed).permutation(clips) % max(2, min(folds, clips)), copies)
-    best: Chosen | None = None
-    for kind in (False, True) if by_class is None else (by_class,):
-        for share in SHARES:
-            cost, harmed = cross_fitted(found, budget, kind, share, number)
-            keeps = harmed <= budget or (best is None and share == 0)
-            if keeps and (best is None or best.harmed > budget >= harmed or cost < best.cost * (1 - 1e-3)):
-                margins = choose_exits(found, _allowed(budget * share, found.windows), kind)
-                best = Chosen(margins, kind, share, cost, harmed)
-    assert best is not None
-    return best
+    number = fold_of(found.windows // copies, copies, folds, seed)
+    best = cheapest(
+        (
+            Trial(kind, share, *cross_fitted(found, budget, kind, share, number))
+            for kind in ((False, True) if by_class is None else (by_class,))
+            for share in SHARES
+        ),
+        budget,
+    )
+    margins = choose_exits(found, affordable(budget * best.share, found.windows), bool(best.way))
+    return Chosen(margins, bool(best.way), best.share, best.cost, best.harmed)
 
 
-def _allowed(budget: float, windows: int) -> int:
+def affordable(budget: float, windows: int) -> int:
+    """How many of so many windows may be harmed."""
     return int(np.floor(budget * windows + 1e-9))

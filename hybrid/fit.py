@@ -119,6 +119,7 @@ def fit(
         report["exits"] = {
             "budget": config.forest.exit_loss, "harm": config.forest.exit_harm, "by_class": fitted.exits.by_class,
             "share": fitted.exits.share, "harmed": fitted.exits.harmed,
+            "clip_margin": None if fitted.exits.clip == NEVER else fitted.exits.clip,
         }  # fmt: skip
         report["timing_s"] = {k: round(v, 2) for k, v in console.seconds.items()}
         save(Model(plan, about), folder)
@@ -132,7 +133,7 @@ def _robustness(
     """Accuracy in the field, by the folder's C."""
     native = NativeModel(folder, plan.name, compiler)
     decide = lambda pcm: vars(native.run(pcm))  # noqa: E731
-    return robustness.measure(robustness.some(test, ROBUSTNESS_CLIPS), decide, noise)
+    return robustness.measure(robustness.some(test, ROBUSTNESS_CLIPS), decide, noise, plan.forest.clip_margin)
 
 
 def _settled(plan: Plan, gate: Gate, test: Windows) -> list[dict[str, Any]]:
@@ -173,9 +174,9 @@ def _fit_front(
 
     def judge(settings: Config, grown: Grown) -> front.Point:
         fitted = with_exits(ground, grown, settings)
-        results = interpret.decide_on(fitted.plan, ground.maps)
-        right = ground.validation.clip_labels(results.scores) == ground.validation.clip_truth
-        spent = results.cost
+        results, margin = interpret.decide_on(fitted.plan, ground.maps), fitted.plan.forest.clip_margin
+        right = ground.validation.clip_labels(results.scores, margin) == ground.validation.clip_truth
+        spent = results.cost * ground.validation.asked(results.scores, margin)
         return front.Point(settings, fitted, float(right.mean()), float(spent.mean()), float(np.percentile(spent, 95)))
 
     with console.phase("forest"):
@@ -271,6 +272,7 @@ def _write_and_check(
     return {
         "accuracy": accuracies(judged, plan.labels),
         "cost": summary.cost(results),
+        "clips": summary.clips(test, results.scores, results.cost, plan.forest.clip_margin),
         "maps": summary.maps(results),
         "stages": summary.stages(results, test.truth, steps["test"][0].scores[-1].argmax(axis=1)),
         "anytime": anytime.curve(steps),
@@ -291,7 +293,7 @@ def accuracies(found: dict[str, tuple[Windows, interpret.Results]], labels: tupl
     """Accuracy per clip of each split, and without `_silence_` clips where there is such a class."""
     result = {}
     for split, (windows, results) in found.items():
-        predicted = windows.clip_labels(results.scores)
+        predicted = windows.clip_labels(results.scores, results.plan.forest.clip_margin)
         result[split] = metrics.accuracy(windows.clip_truth, predicted, labels)
         if SILENCE in labels:
             kept = windows.clip_truth != labels.index(SILENCE)

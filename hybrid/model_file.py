@@ -21,10 +21,10 @@ from codegen.plan import Plan, PlanError
 from codegen.prices import DEFAULT_CORE
 from feature_extractors.graph import Graph, GraphError, make_op, parameters
 from hybrid.errors import HybridError
-from tree_backends.forest import Feature, Forest, ForestError, Stage
+from tree_backends.forest import NEVER, Feature, Forest, ForestError, Stage
 
-FORMAT = 2
-"""2: margins by class and the prior's class. Models of format 1 have neither and load as before."""
+FORMAT = 3
+"""2: margins by class and the prior's class; 3: a margin of clips. Older models lack these and load as before."""
 JSON_NAME, ARRAYS_NAME = "model.json", "model.npz"
 MAX_BYTES = 64 << 20
 FOREST_ARRAYS = (
@@ -106,6 +106,7 @@ def _forest_to_json(forest: Forest, keep: Callable[[np.ndarray], dict[str, str]]
         "features": [[f.map, *f.index] for f in forest.features],
         "stages": [[s.first, s.last, s.class_margins or s.margin, s.base, s.base_shift] for s in forest.stages],
         "prior": forest.prior,
+        "clip_margin": forest.clip_margin,
         "unit": forest.unit,
         "lost": forest.lost,
         **{name: keep(getattr(forest, name)) for name in FOREST_ARRAYS},
@@ -118,6 +119,7 @@ def _forest_from_json(entry: dict[str, Any], arrays: dict[str, np.ndarray]) -> F
         features=tuple(Feature(str(m), (int(t), int(b), int(c))) for m, t, b, c in entry["features"]),
         stages=tuple(_stage_from_json(*stage) for stage in entry["stages"]),
         prior=int(entry.get("prior", -1)),
+        clip_margin=int(entry.get("clip_margin", NEVER)),
         unit=float(entry["unit"]),
         lost={str(k): float(v) for k, v in entry["lost"].items()},
         **{name: _value(entry[name], arrays) for name in FOREST_ARRAYS},
@@ -156,8 +158,8 @@ def _read_json(folder: Path) -> dict[str, Any]:
         document = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read ({error}): fit again") from None
-    if not isinstance(document, dict) or document.get("format") not in (1, FORMAT):
-        raise ModelFileError(f"{path} is not a model of format {FORMAT} or 1: fit again with this version")
+    if not isinstance(document, dict) or document.get("format") not in range(1, FORMAT + 1):
+        raise ModelFileError(f"{path} is not a model of format 1 to {FORMAT}: fit again with this version")
     if document.get("digest") != _digest(document):
         raise ModelFileError(f"{path} was edited or damaged (its digest differs): fit again")
     return document

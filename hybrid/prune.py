@@ -245,7 +245,7 @@ def shortened(config: Config) -> Config:
 def figures(plan: Plan, windows: Windows) -> Figures:
     """Run a plan on windows."""
     results = interpret.run(plan, windows.pcm)
-    right = windows.clip_labels(results.scores) == windows.clip_truth
+    right = windows.clip_labels(results.scores, plan.forest.clip_margin) == windows.clip_truth
     loss = losses(results.scores * plan.forest.unit, windows.truth)
     cost = results.cost
     p95 = float(np.percentile(cost, 95))

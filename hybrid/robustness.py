@@ -16,6 +16,7 @@ import numpy as np
 
 from hybrid.recordings import spread
 from hybrid.windows import Windows
+from tree_backends.forest import NEVER
 
 GAINS = (-20.0, -12.0, -6.0, 0.0, 6.0, 12.0)
 """dB."""
@@ -94,13 +95,17 @@ def some(windows: Windows, most: int) -> Windows:
     return Windows(windows.pcm[kept], windows.truth[kept], clip, windows.clip_truth[clips], names)
 
 
-def measure(windows: Windows, decide: Decide, noise: Sequence[np.ndarray]) -> dict[str, Any]:
+def measure(
+    windows: Windows, decide: Decide, noise: Sequence[np.ndarray], clip_margin: int = NEVER
+) -> dict[str, Any]:
     """Accuracy per clip and mean cost per window under every condition, and what is to be said of them.
+
+    clip_margin: of the forest; windows that are not decided cost nothing.
 
     Returns plain values: 'clips', 'noise' (what was added), 'rows' (kind, value, name, accuracy, mean_cost), 'gains'
     (within, worst, told).
     """
-    rows = [_row(windows, decide, noise, condition) for condition in conditions()]
+    rows = [_row(windows, decide, noise, condition, clip_margin) for condition in conditions()]
     return {
         "clips": len(windows.clip_truth),
         "noise": "background noise of the recordings" if len(noise) else "white noise",
@@ -109,11 +114,14 @@ def measure(windows: Windows, decide: Decide, noise: Sequence[np.ndarray]) -> di
     }
 
 
-def _row(windows: Windows, decide: Decide, noise: Sequence[np.ndarray], condition: Condition) -> dict[str, Any]:
+def _row(
+    windows: Windows, decide: Decide, noise: Sequence[np.ndarray], condition: Condition, clip_margin: int
+) -> dict[str, Any]:
     parts = [decide(part) for part in _batches(windows.pcm, condition, noise)]
-    scores = np.concatenate([part["scores"] for part in parts])
+    scores = np.concatenate([part["scores"] for part in parts]).astype(np.int64)
     cost = np.concatenate([part["cost"] for part in parts]).astype(np.int64)
-    right = windows.clip_labels(scores.astype(np.int64)) == windows.clip_truth
+    right = windows.clip_labels(scores, clip_margin) == windows.clip_truth
+    cost *= windows.asked(scores, clip_margin)
     return {
         "kind": condition.kind, "value": condition.value, "name": condition.name,
         "accuracy": float(right.mean()), "mean_cost": float(cost.mean()),

@@ -1,4 +1,7 @@
-"""Smoothing of decisions over the last windows of a stream: what firmware/include/hyb_smooth.h does, bit for bit."""
+"""Smoothing of decisions over the last windows of a stream, and sums over those of a clip.
+
+What firmware/include/hyb_smooth.h does, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,21 @@ class MajorityLabel:
         latest_first = list(reversed(self._last))
         best = max(latest_first, key=latest_first.count)
         return best, latest_first.count(best)
+
+
+class ClipSum:
+    """Sum of the scores of a clip's windows, until one class leads it by a margin."""
+
+    def __init__(self, margin: int) -> None:
+        """margin: in score units, 0 .. 2**31 - 1. Raises ValueError."""
+        self._margin = _checked("margin", margin, 0, 2**31 - 1)
+        self._sum: np.ndarray | int = 0
+
+    def add(self, scores: np.ndarray) -> tuple[int, bool]:
+        """Take the scores of a decision. Returns (label of the sum, whether the rest of the clip can be left out)."""
+        self._sum = self._sum + np.asarray(scores, dtype=np.int64)
+        second, first = np.sort(self._sum)[-2:]
+        return int(np.argmax(self._sum)), bool(first - second >= self._margin)
 
 
 def _checked(what: str, number: int, low: int, high: int) -> int:

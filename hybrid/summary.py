@@ -11,6 +11,7 @@ from codegen.memory import map_bytes
 from codegen.plan import Plan
 from feature_extractors.graph import FeatureMap
 from hybrid.closures import Closures
+from hybrid.windows import Windows
 from tree_backends.forest import NEVER
 
 FAMILIES = ("front end", "trunk", "affine")
@@ -45,6 +46,27 @@ def cost(results: Results) -> dict[str, Any]:
         },
         "node_visits": {"mean": float(results.visits.mean()), "p95": float(np.percentile(results.visits, 95))},
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }
+
+
+def clips(windows: Windows, scores: np.ndarray, cost: np.ndarray, margin: int) -> dict[str, Any] | None:
+    """What whole clips cost where some are cut into several windows, not all of which need be decided; else None.
+
+    scores: (n, classes); cost: (n,); margin: of clips.
+    """
+    if not windows.several:
+        return None
+    count = len(windows.clip_truth)
+    among = windows.asked(scores, margin)
+    spent = np.bincount(windows.clip, weights=cost * among)
+    return {
+        "unit": UNIT,
+        "clips": count,
+        "margin": None if margin == NEVER else margin,
+        "windows": len(windows.clip) / count,
+        "decided": float(among.sum() / count),
+        "mean": float(spent.mean()),
+        "p95": float(np.percentile(spent, 95)),
     }
 
 

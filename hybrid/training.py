@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -20,6 +20,7 @@ from feature_extractors.cnn.to_graph import add_trunk
 from feature_extractors.cnn.train import TrainedTrunk
 from feature_extractors.graph import Graph
 from hybrid.candidates import stage_features
+from hybrid.clip_exits import Clips, fit_clip_exits
 from hybrid.config import Config
 from hybrid.data import cached
 from hybrid.exits import Chosen, evidence, fit_exits
@@ -166,9 +167,12 @@ def with_exits(ground: Ground, grown: Grown, config: Config) -> Fitted:
     """A forest of `grow` with the exits that the settings ask for, chosen on the validation windows."""
     name, labels, graph, core = ground.name, ground.labels, ground.graph, config.cost.core
     open_plan = Plan(name, labels, graph, grown.forest, core)
-    gate, exits = _gated_exits(grown.gate, open_plan, ground.judged, ground.validation.truth, config)
+    gate, exits = _gated_exits(grown.gate, open_plan, ground.judged, ground.validation, config)
     forest = (behind(gate, grown.forest) if gate else grown.forest).with_margins(exits.margins)
-    plan = Plan(name, labels, graph, split_stages(forest, 0) if config.forest.sure_exits else forest, core)
+    forest = replace(forest, clip_margin=exits.clip)
+    # the trees that these leave out cannot change a window's label, but the sum over a clip's windows
+    sure = config.forest.sure_exits and not ground.validation.several
+    plan = Plan(name, labels, graph, split_stages(forest, 0) if sure else forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), ground.trunk.quantised.heads[-1], shift, config.forest.unit)
     offered = sum(map(len, stage_features(graph, config.forest.features, _stages(ground, config))))
@@ -245,26 +249,32 @@ def final_labels(forest: Forest, maps: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _gated_exits(
-    gate: Gate | None, plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config
+    gate: Gate | None, plan: Plan, maps: dict[str, np.ndarray], windows: Windows, config: Config
 ) -> tuple[Gate | None, Chosen]:
     """Exit margins of all stages, and the gate that they leave: its leaves that no decision leaves by are dropped."""
     while gate is not None:
         gated = Plan(plan.name, plan.labels, plan.graph, behind(gate, plan.forest), plan.core)
-        exits = choose_margins(gated, maps, truth, config)
+        exits = choose_margins(gated, maps, windows, config)
         left = trimmed(gate, exits.margins[0], plan.forest.bias)
         if left is not None and np.array_equal(left.forest.leaf_scores, gate.forest.leaf_scores):
             return gate, exits
         gate = left
-    return None, choose_margins(plan, maps, truth, config)
+    return None, choose_margins(plan, maps, windows, config)
 
 
-def choose_margins(plan: Plan, maps: dict[str, np.ndarray], truth: np.ndarray, config: Config) -> Chosen:
-    """Exit margins by whole maps of windows: all of some clips, their classes `truth`, and then copies of all these."""
+def choose_margins(plan: Plan, maps: dict[str, np.ndarray], windows: Windows, config: Config) -> Chosen:
+    """Exit margins by whole maps of windows and of copies of them all behind. Where clips are cut into several windows,
+    the margin of clips, too."""
     values = interpret.values_of(maps, plan.forest.features)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(values), -1))
-    copies = len(values) // len(truth)
-    prices = [float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))]
-    chosen = config.forest
-    found = evidence(scores, np.array(prices), np.tile(truth, copies) if chosen.exit_harm == "truth" else None)
+    copies, chosen = len(values) // len(windows.truth), config.forest
+    prices = np.array([float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))])
+    judged = chosen.exit_harm == "truth"
+    if windows.several:
+        clip = np.concatenate([windows.clip + i * len(windows.clip_truth) for i in range(copies)])
+        truth = np.tile(windows.clip_truth, copies) if judged else None
+        clips = Clips(scores, clip, truth, prices, plan.forest.unit)
+        return fit_clip_exits(clips, chosen.exit_loss, copies=copies)
+    found = evidence(scores, prices, np.tile(windows.truth, copies) if judged else None)
     by_class = {"shared": False, "by class": True}.get(chosen.exit_margins)
     return fit_exits(found, chosen.exit_loss, by_class, copies=copies)

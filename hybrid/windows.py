@@ -10,6 +10,8 @@ import numpy as np
 from hybrid.config import Config
 from hybrid.data import Clip, windows
 from hybrid.front_end import window_samples
+from tree_backends.evaluate import margin as lead
+from tree_backends.forest import NEVER
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +35,44 @@ class Windows:
             self.pcm[chosen], truth, np.arange(len(chosen)), truth, tuple(self.names[i] for i in chosen)
         )
 
-    def clip_labels(self, scores: np.ndarray) -> np.ndarray:
-        """One label per clip: the best class of the summed scores of its windows. scores: (n, classes)."""
-        total = np.zeros((len(self.clip_truth), scores.shape[1]), dtype=np.int64)
-        np.add.at(total, self.clip, scores)
-        return total.argmax(axis=1)
+    @property
+    def several(self) -> bool:
+        """Whether some clip is cut into several windows."""
+        return len(self.clip_truth) < len(self.truth)
+
+    def asked(self, scores: np.ndarray, margin: int = NEVER) -> np.ndarray:
+        """Windows that are decided, bool (n,); see `asked`. scores: (n, classes)."""
+        return asked(scores, self.clip, margin)
+
+    def clip_labels(self, scores: np.ndarray, margin: int = NEVER) -> np.ndarray:
+        """One label per clip: the best class of the summed scores of its windows, of those that are decided where clips
+        leave by a margin. scores: (n, classes)."""
+        return summed(scores, self.clip, self.asked(scores, margin)).argmax(axis=1)
+
+
+def asked(scores: np.ndarray, clip: np.ndarray, margin: int) -> np.ndarray:
+    """Windows that are decided, bool (n,): all of a clip up to the one after which its sum leads by the margin.
+
+    scores: (n, classes); clip: number of each window's clip, from 0, ascending.
+    """
+    if not len(clip):
+        return np.zeros(0, dtype=bool)
+    clear = (lead(_running(scores.astype(np.int64), clip)) >= margin) & (margin < NEVER)
+    return _running(clear.astype(np.int64), clip) == clear
+
+
+def summed(scores: np.ndarray, clip: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Sums of the scores of some windows by clip, int64 (clips, classes). among: bool (n,)."""
+    total = np.zeros((int(clip.max(initial=-1)) + 1, scores.shape[1]), dtype=np.int64)
+    np.add.at(total, clip[among], scores[among].astype(np.int64))
+    return total
+
+
+def _running(values: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """Running sums within each clip. values: (n, ...)."""
+    total = np.cumsum(values, axis=0)
+    first = np.searchsorted(clip, clip)
+    return total - total[first] + values[first]
 
 
 def cut(clips: Sequence[Clip], pcm: Sequence[np.ndarray], labels: Sequence[str], config: Config) -> Windows:

@@ -80,6 +80,9 @@ class Forest:
     prior: int = -1
     """The answer before anything is computed: the most frequent class of the training data. -1 stands for the class
     with the largest bias, and is replaced by it."""
+    clip_margin: int = NEVER
+    """Where a clip is cut into several windows and decided by the sum of their scores: the margin of that sum at which
+    the windows that are left need not be decided."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -144,6 +147,8 @@ def _check(forest: Forest) -> None:
         raise ForestError(f"a score unit of {forest.unit} logits is not in {FINEST_UNIT:g}..1: choose 1/1024")
     if not -1 <= forest.prior < forest.classes:
         raise ForestError(f"the prior's class {forest.prior} is not in 0..{forest.classes - 1}")
+    if not 0 <= forest.clip_margin <= NEVER:
+        raise ForestError(f"the margin of clips {forest.clip_margin} is not in 0..{NEVER}")
     _check_nodes(forest)
     _check_trees(forest)
     _check_stages(forest)

@@ -20,7 +20,7 @@ from codegen.plan import Plan
 from feature_extractors.graph import Graph
 from hybrid.staging import dense_forest
 from tree_backends.exits import split_stages
-from tree_backends.forest import Forest
+from tree_backends.forest import NEVER, Forest
 
 
 def on_demand(case: Case, bench: Bench | None) -> list[Row]:
@@ -88,7 +88,9 @@ def _same_path(case: Case, name: str, plan: Plan, eager: bool) -> Row:
     )  # fmt: skip
     whole = {m.name: float(plan.prices.whole[m.name]) for m in plan.maps} if eager else None
     spent = moved.eager_cost if eager else moved.cost
-    return priced(name, moved, spent, whole, np.zeros(0, dtype=bool))
+    test = case.windows["test"]
+    among = test.asked(found.scores, NEVER if eager else plan.forest.clip_margin)
+    return priced(name, moved, spent, whole, np.zeros(0, dtype=bool), (test.clip, among))
 
 
 def all_frames(graph: Graph) -> Graph | None:

@@ -95,10 +95,10 @@ def convolutions(graph: Graph, head: str) -> set[str]:
 
 
 def ground_cost(case: Case, plan: Plan, names: set[str]) -> float:
-    """Instructions of the maps that all ends at a depth stand on."""
-    found = interpret.decide_on(plan, case.maps["test"])
+    """Instructions a clip of the maps that all ends at a depth stand on."""
+    found, test = interpret.decide_on(plan, case.maps["test"]), case.windows["test"]
     own = [m.name for m in plan.maps if m.name in names]
-    return sum(float(found.computed[name].sum(axis=1).mean()) * plan.price(name) for name in own)
+    return sum(float(found.computed[name].sum()) * plan.price(name) for name in own) / len(test.clip_truth)
 
 
 def scoutless(case: Case, rows: Started, bench: Bench | None) -> list[Row]:

@@ -31,7 +31,8 @@ def whole_stages(forest: Forest) -> Forest:
 
 def never(forest: Forest) -> Forest:
     """No exits at all."""
-    return whole_stages(forest).with_margins([NEVER] * (len(whole_stages(forest).stages) - 1) + [0])
+    open_forest = whole_stages(forest).with_margins([NEVER] * (len(whole_stages(forest).stages) - 1) + [0])
+    return replace(open_forest, clip_margin=NEVER)
 
 
 def taken(forest: Forest, order: Sequence[int]) -> Forest:
@@ -62,10 +63,8 @@ def chosen_together(case: Case, forest: Forest, margins: str | None = None) -> F
     config = case.config
     if margins:
         config = replace(config, forest=replace(config.forest, exit_margins=margins))
-    found = choose_margins(
-        plan_of(case, forest), case.maps["validation"], case.windows["validation"].truth, config
-    )
-    return forest.with_margins(found.margins)
+    found = choose_margins(plan_of(case, forest), case.maps["validation"], case.windows["validation"], config)
+    return replace(forest.with_margins(found.margins), clip_margin=found.clip)
 
 
 def found_on_validation(case: Case, forest: Forest) -> Evidence:

@@ -19,6 +19,7 @@ from codegen.target.model import DeviceModel, DeviceResults, footprint
 from hybrid.bench import LAZY_COMPARED
 from hybrid.parity import EAGER_COMPARED, compare, rows
 from hybrid.recordings import spread
+from tree_backends.forest import NEVER
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Bench:
 class Row:
     """One way of deciding. right: bool, of each test clip, empty where nothing is answered.
 
-    cost: `.cost` of the C, mean over all test windows; parts: the same by family; core: instructions executed, mean
-    over the sample, with their own parts; both None where nothing was run. flash: bytes.
+    cost: `.cost` of the C, mean over all test clips, of which every window counts that is decided; parts: the same by
+    family; core: instructions executed, mean over the sample, with their own parts; both None where nothing was run.
+    flash: bytes.
     """
 
     name: str
@@ -64,34 +66,47 @@ class Row:
 def told(
     case: Case, name: str, plan: Plan, *, eager: bool = False, bench: Bench | None = None, flash: bool = False
 ) -> Row:
-    """Decide the test windows with a plan of the case's graph.
+    """Decide the test clips with a plan of the case's graph.
 
-    eager: with whole maps; bench: run it on the core as well; flash: link it for its size.
+    eager: with whole maps, and all windows of a clip whether asked for or not; bench: run it on the core as well;
+    flash: link it for its size.
     """
     results = interpret.decide_on(plan, case.maps["test"])
-    right = case.windows["test"].clip_labels(results.scores) == case.windows["test"].clip_truth
+    test, margin = case.windows["test"], plan.forest.clip_margin
+    right = test.clip_labels(results.scores, margin) == test.clip_truth
     spent = results.eager_cost if eager else results.cost
-    row = priced(name, results, spent, _whole(plan) if eager else None, right)
+    among = test.asked(results.scores, NEVER if eager else margin)
+    row = priced(name, results, spent, _whole(plan) if eager else None, right, (test.clip, among))
     if bench is None:
         return row
-    core, size = run_on_core(case, plan, results, bench, eager, flash)
+    core, size = run_on_core(case, plan, results, bench, eager, flash, among)
     return Row(**{**vars(row), "core": core, "flash": size})
 
 
 def priced(
-    name: str, results: interpret.Results, spent: np.ndarray, whole: dict[str, float] | None, right: np.ndarray
+    name: str,
+    results: interpret.Results,
+    spent: np.ndarray,
+    whole: dict[str, float] | None,
+    right: np.ndarray,
+    windows: tuple[np.ndarray, np.ndarray],
 ) -> Row:
-    """A row without the core. whole: instructions by map of an eager decision."""
-    plan, parts = results.plan, dict.fromkeys(PARTS, 0.0)
+    """A row without the core. whole: instructions by map of an eager decision; windows: number of each one's clip, and
+    whether it is decided."""
+    plan, parts, (clip, among) = results.plan, dict.fromkeys(PARTS, 0.0), windows
+    weights = among / (clip.max() + 1)  # their sum over windows is a mean over clips
     for item in plan.maps:
-        tiles = float(results.computed[item.name].sum(axis=1).mean())
-        parts[part_of(item)] += whole[item.name] if whole else tiles * plan.price(item.name)
-    parts["forest"] = float(results.control.mean())
-    frames = {m.name: float(results.computed[m.name].sum(axis=1).mean()) for m in plan.maps if m.op.name == "log_mel"}
-    shares = np.bincount(results.stage, minlength=len(plan.forest.stages)) / len(results.stage)
+        tiles = float(results.computed[item.name].sum(axis=1) @ weights)
+        parts[part_of(item)] += whole[item.name] * weights.sum() if whole else tiles * plan.price(item.name)
+    parts["forest"] = float(results.control @ weights)
+    log_mels = [m.name for m in plan.maps if m.op.name == "log_mel"]
+    frames = {name: float(results.computed[name].sum(axis=1) @ weights) for name in log_mels}
+    shares = np.bincount(results.stage, weights=among, minlength=len(plan.forest.stages)) / among.sum()
     more = {"left": shares.tolist(), "stages": [_stage_name(plan, i) for i in range(len(shares))], "tiles": frames}
+    more["windows"] = float(weights.sum())
+    each = np.bincount(clip, weights=spent * among)
     return Row(
-        name, right, float(spent.mean()), float(np.percentile(spent, 95)), parts, float(results.visits.mean()),
+        name, right, float(each.mean()), float(np.percentile(each, 95)), parts, float(results.visits @ weights),
         plan.forest.nodes, more=more,
     )  # fmt: skip
 
@@ -108,11 +123,13 @@ def _whole(plan: Plan) -> dict[str, float]:
 
 
 def run_on_core(
-    case: Case, plan: Plan, results: interpret.Results, bench: Bench, eager: bool, flash: bool
+    case: Case, plan: Plan, results: interpret.Results, bench: Bench, eager: bool, flash: bool, among: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, int] | None]:
-    """Instructions of a sample of the test windows on the core, which must answer as the interpreter; and the flash."""
+    """Instructions a clip by a sample of the test windows that are decided (`among`) on the core, which must answer as
+    the interpreter; and the flash."""
     test = case.windows["test"]
-    kept = spread(len(test.pcm), bench.windows)
+    decided = np.flatnonzero(among)
+    kept = decided[spread(len(decided), bench.windows)]
     names = [test.names[i] for i in kept]
     with tempfile.TemporaryDirectory(prefix="hybrid-") as scratch:
         work = Path(scratch)
@@ -123,11 +140,12 @@ def run_on_core(
     expected = {field: values[kept] for field, values in rows(results).items()}
     compare(expected, vars(got), EAGER_COMPARED if eager else LAZY_COMPARED, names, f"C on the {bench.core.name}")
     known = {"total": size.flash, "code": size.code, "tables": size.tables} if size else None
-    return _core_row(plan, got, device.joined), known
+    return _core_row(plan, got, device.joined, len(decided) / len(test.clip_truth)), known
 
 
-def _core_row(plan: Plan, got: DeviceResults, joined: Sequence[set[int]]) -> dict[str, Any]:
-    by_map = got.by_part.sum(axis=1).mean(axis=0)
+def _core_row(plan: Plan, got: DeviceResults, joined: Sequence[set[int]], windows: float) -> dict[str, Any]:
+    """windows: that are decided of a clip, in the mean; max is that of a window."""
+    by_map = windows * got.by_part.sum(axis=1).mean(axis=0)
     parts = dict.fromkeys(PARTS, 0.0) | {"forest": float(by_map[0])}
     for number, item in enumerate(plan.maps):
         parts[part_of(item)] += float(by_map[1 + number])
@@ -135,6 +153,6 @@ def _core_row(plan: Plan, got: DeviceResults, joined: Sequence[set[int]]) -> dic
         sorted(plan.maps[i].name for i in maps) for maps in joined if len({part_of(plan.maps[i]) for i in maps}) > 1
     ]
     return {
-        "windows": len(got.label), "mean": float(got.instructions.mean()), "max": int(got.instructions.max()),
+        "windows": len(got.label), "mean": windows * float(got.instructions.mean()), "max": int(got.instructions.max()),
         "parts": parts, "maps": {m.name: float(by_map[1 + i]) for i, m in enumerate(plan.maps)}, "shared": mixed,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from codegen.header.stats import stats_context, stats_interface, stats_refusal
 from codegen.header.stream import refusal, stream_context, stream_interface
 from codegen.header.within import within_interface
 from codegen.header.writing import Writing
+from tree_backends.forest import NEVER
 
 RUNTIME_API = 3
 HEADER = "hyb_runtime.h"
@@ -73,6 +74,7 @@ def interface(w: Writing) -> None:
             f"#define {w.P}_COST_MIN {plan.cost_min}",
             "/* Scores and margins divided by this are logits. */",
             f"#define {w.P}_SCORE_ONE {round(1 / plan.forest.unit)}",
+            *_clip_margin(w),
             "",
         ]
     )
@@ -113,6 +115,16 @@ def interface(w: Writing) -> None:
             "",
         ]
     )
+
+
+def _clip_margin(w: Writing) -> list[str]:
+    """The margin of clips of several windows, where it was chosen."""
+    if w.plan.forest.clip_margin == NEVER:
+        return []
+    return [
+        "/* A clip of several windows: add up its decisions' scores (hyb_clip_add) until one class leads by this. */",
+        f"#define {w.P}_CLIP_MARGIN {w.plan.forest.clip_margin}",
+    ]
 
 
 def _init_name(w: Writing) -> list[str]:

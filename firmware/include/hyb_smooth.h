@@ -1,4 +1,5 @@
-/* Smoothing of decisions over the last windows of a stream: mean of scores, exponential average, majority of labels.
+/* Smoothing of decisions over the last windows of a stream: mean of scores, exponential average, majority of labels; and
+ * the sum over the windows of a clip.
  * The caller owns the structs and the memory they point to. Equals hybrid/smoothing.py bit for bit. */
 #ifndef HYB_SMOOTH_H
 #define HYB_SMOOTH_H
@@ -93,6 +94,34 @@ static inline int32_t hyb_majority_add(hyb_majority *s, int32_t label, int32_t *
   }
   s->next = s->next + 1 < s->windows ? s->next + 1 : 0;
   if (votes != NULL) *votes = most;
+  return best;
+}
+
+/* Sum of the scores of a clip's windows, until one class leads it by `margin`: the generated CLIP_MARGIN. */
+typedef struct {
+  int64_t *sum; /* [classes] */
+  int32_t classes, margin;
+} hyb_clip;
+
+/* A clip begins. */
+static inline void hyb_clip_init(hyb_clip *s, int64_t *sum, int32_t classes, int32_t margin) {
+  s->sum = sum;
+  s->classes = classes;
+  s->margin = margin;
+  for (int32_t c = 0; c < classes; c++) sum[c] = 0;
+}
+
+/* Take the scores of a decision. Returns the label of the sum; `clear` becomes 1 where the windows that are left need not
+ * be decided, else 0. */
+static inline int32_t hyb_clip_add(hyb_clip *s, const int32_t *scores, int32_t *clear) {
+  int32_t best = 0;
+  for (int32_t c = 0; c < s->classes; c++) {
+    s->sum[c] += scores[c];
+    if (s->sum[c] > s->sum[best]) best = c;
+  }
+  *clear = 1;
+  for (int32_t c = 0; c < s->classes; c++)
+    if (c != best && s->sum[best] - s->sum[c] < s->margin) *clear = 0;
   return best;
 }
 

@@ -18,6 +18,8 @@ def fit_text(report: dict[str, Any]) -> str:
         f"trunk and affine {cost['mac']['trunk_and_affine'] / 1e6:.3f} M MAC; "
         f"tiles {cost['tiles']['mean']:.0f} of {cost['tiles']['total']}"
     )
+    if report.get("clips"):
+        lines.append(f"{clips_text(report['clips'])}; eager {report['clips']['windows'] * cost['eager'] / 1e6:.3f}")
     code = report["code"]
     lines.append(
         f"flash {code['flash']['total'] / 1000:.1f} kB, RAM {code['ram']['context'] / 1000:.1f} kB; leaving at stages "
@@ -42,6 +44,14 @@ def fit_text(report: dict[str, Any]) -> str:
         lines.append(f"accuracy {report['robustness']['gains']['told']}")
     lines.append(f"parity: {report['parity']['clips']} windows, C equals interpreter bit for bit")
     return "\n".join(lines)
+
+
+def clips_text(found: dict[str, Any]) -> str:
+    """What whole clips take where they are cut into several windows."""
+    return (
+        f"clips: {found['decided']:.1f} of {found['windows']:.1f} windows decided; a clip takes "
+        f"{found['mean'] / 1e6:.3f}, p95 {found['p95'] / 1e6:.3f} M instructions"
+    )
 
 
 def gate_text(found: dict[str, Any]) -> str:

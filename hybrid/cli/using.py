@@ -21,7 +21,7 @@ from hybrid.cli.options import (
     quiet_option,
     skip_option,
 )
-from hybrid.cli.text import accuracy_text, fit_text, robustness_lines
+from hybrid.cli.text import accuracy_text, clips_text, fit_text, robustness_lines
 
 
 @click.command()
@@ -55,6 +55,7 @@ def evaluate(folder: Path, data: Path, **options: Any) -> None:
         f"cost per decision: mean {cost['mean'] / 1e6:.3f}, p95 {cost['p95'] / 1e6:.3f} M instructions "
         f"of a {cost['core']}"
     )
+    text += [clips_text(result["clips"])] if result["clips"] else []
     text += robustness_lines(result["robustness"]) if "robustness" in result else []
     emit(result, options["as_json"], "\n".join(text))
 
@@ -75,7 +76,8 @@ def predict(folder: Path, files: tuple[Path, ...], as_json: bool, quiet: bool, *
     width = max(len(row["file"]) for row in found)
     lines = [
         f"{row['file']:<{width}}  {row['label']}  (margin {row['margin']:.2f}, stage {row['stage'] + 1}, "
-        f"{row['cost'] / 1e6:.3f} M instructions)"
+        + (f"{row['windows']} of {row['windows_there']} windows, " if row["windows_there"] > 1 else "")
+        + f"{row['cost'] / 1e6:.3f} M instructions)"
         for row in found
     ]
     emit({"predictions": found}, as_json, "\n".join(lines))

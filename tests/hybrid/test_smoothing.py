@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hybrid.smoothing import ExponentialScores, MajorityLabel, MeanScores
+from hybrid.smoothing import ClipSum, ExponentialScores, MajorityLabel, MeanScores
 from tests.c_helpers import C99, CPP11, compile_shared, compile_to, compilers, run_program
 
 SOURCE = """\
@@ -16,6 +16,8 @@ SOURCE = """\
 {linkage}void means(const int32_t *scores, int32_t n, int32_t classes, int32_t windows, int32_t *out);
 {linkage}void exponentials(const int32_t *scores, int32_t n, int32_t classes, int32_t shift, int32_t *out);
 {linkage}void majorities(const int32_t *labels, int32_t n, int32_t windows, int32_t *out);
+{linkage}void clips(const int32_t *scores, int32_t n, int32_t classes, int32_t margin, int32_t *out);
+static int64_t sums[4];
 static int32_t memory[256 * 4];
 {linkage}void means(const int32_t *scores, int32_t n, int32_t classes, int32_t windows, int32_t *out) {{
   hyb_mean s;
@@ -31,6 +33,11 @@ static int32_t memory[256 * 4];
   hyb_majority s;
   hyb_majority_init(&s, memory, windows);
   for (int32_t i = 0; i < n; i++, out += 2) out[0] = hyb_majority_add(&s, labels[i], out + 1);
+}}
+{linkage}void clips(const int32_t *scores, int32_t n, int32_t classes, int32_t margin, int32_t *out) {{
+  hyb_clip s;
+  hyb_clip_init(&s, sums, classes, margin);
+  for (int32_t i = 0; i < n; i++, out += 2) out[0] = hyb_clip_add(&s, scores + i * classes, out + 1);
 }}
 """
 
@@ -85,6 +92,17 @@ def test_the_majority_is_the_commonest_label_and_the_latest_on_a_tie(labels, win
         assert max(rivals, key=lambda own: max(j for j, x in enumerate(last) if x == own)) == label
 
 
+@settings(max_examples=100, deadline=None)
+@given(score_rows(2**31 - 1), st.one_of(st.integers(0, 2**31 - 1), st.just(0)))
+def test_the_sum_of_a_clip_is_clear_once_it_leads_by_the_margin(scores, margin):
+    smooth = ClipSum(margin)
+    python = [smooth.add(row) for row in scores]
+    assert call("clips", scores, 4, margin, width=2).tolist() == [list(pair) for pair in python]
+    for total, (label, clear) in zip(np.cumsum(scores.astype(np.int64), axis=0), python, strict=True):
+        rest = np.delete(total, label)
+        assert total[label] >= rest.max() and clear == (total[label] - rest.max() >= margin)
+
+
 def test_means_over_one_window_are_the_scores_and_over_two_their_middle():
     assert MeanScores(1).add(np.array([5, -7])).tolist() == [5, -7]
     smooth = MeanScores(2)
@@ -92,7 +110,7 @@ def test_means_over_one_window_are_the_scores_and_over_two_their_middle():
 
 
 @pytest.mark.parametrize(
-    "make, number", [(MeanScores, 0), (MeanScores, 257), (ExponentialScores, 9), (MajorityLabel, -1)]
+    "make, number", [(MeanScores, 0), (MeanScores, 257), (ExponentialScores, 9), (MajorityLabel, -1), (ClipSum, -1)]
 )
 def test_numbers_out_of_range_are_refused(make, number):
     with pytest.raises(ValueError, match=f"not {number}"):
@@ -112,6 +130,7 @@ int main(void) {
   if (fread(in, sizeof in, 1, stdin) != 1) return 1;
   means(in, 10, 4, 3, out);
   exponentials(in, 10, 4, 1, out);
+  clips(in, 10, 4, 2147483647, out);
   return 0;
 }
 """
