@@ -146,8 +146,8 @@ class ForestConfig:
     exit_margins: str = "best"
     """Exit margins: "shared" by all classes, "by class", or the "best" of them by cross-fitting."""
     sure_exits: bool = True
-    """Leave out a stage's trees where they cannot change what is decided. Not where clips of several windows are decided
-    by the sum of their scores, which these trees would change."""
+    """Leave out a stage's trees where they cannot change what is decided. Not where clips of several windows are
+    decided by the sum of their scores, which these trees would change."""
     merge_share: float = 0.0
     """Join thresholds of a feature as long as that sends no more than this share of the training rows elsewhere;
     0 joins none."""
