@@ -100,7 +100,7 @@ def fit_clip_exits(found: Clips, budget: float, folds: int = 5, seed: int = 0, c
     each = [window_margin(best.way, clip_margin)] * (stages - 1) + [0]
     windows = len(found.clip) / clips
     return Chosen(
-        [[m] * classes for m in each], False, best.share, best.cost / windows, best.harmed, clip_margin
+        [[m] * classes for m in each], "one", best.share, best.cost / windows, best.harmed, clip_margin
     )
 
 

@@ -144,7 +144,8 @@ class ForestConfig:
     """What an exit costs: "truth", windows that the whole forest gets right and the exit wrong; "label", all windows
     on which they disagree."""
     exit_margins: str = "best"
-    """Exit margins: "shared" by all classes, "by class", or the "best" of them by cross-fitting."""
+    """Exit margins: "one" for all stages, one a stage that is "shared" by all classes, "by class", or the "best" of
+    these by cross-fitting. Where clips are cut into several windows, it is always one."""
     sure_exits: bool = True
     """Leave out a stage's trees where they cannot change what is decided. Not where clips of several windows are
     decided by the sum of their scores, which these trees would change."""

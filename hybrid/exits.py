@@ -1,9 +1,9 @@
-"""Choosing where decisions may leave: margins by stage, and by class where that helps, for the least expected cost.
+"""Choosing where decisions may leave: one margin, or one by stage, or by class, for the least expected cost.
 
 After QWYC (Wang et al., arXiv 1806.11202), made multiclass: a stage's exit is a margin that the leading class must
-have, and all exits share one budget of decisions that leaving early may harm. Margins are found greedily (most saved
-for each decision harmed), then each is chosen anew given the others until nothing changes. Margins by class are many
-numbers for few windows, so whether they are used, and how much of the budget may be spent, is decided by
+have, and all exits share one budget of decisions that leaving early may harm. Margins by stage and by class are found
+greedily (most saved for each decision harmed), then each is chosen anew given the others until nothing changes. These
+are many numbers for few windows, so which way is taken, and how much of the budget may be spent, is decided by
 cross-fitting: on windows that the margins were not chosen on.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from tree_backends.forest import NEVER
 
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Parts of the budget that are tried."""
+WAYS = ("one", "shared", "by class")
+"""Margins: one for all stages, one for each stage that the classes share, one for each stage and class."""
+TRIED = 200
+"""Values of a margin for all stages that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +76,23 @@ def evidence(scores: np.ndarray, cost: np.ndarray, truth: np.ndarray | None = No
     return Evidence(np.stack([margin(s) for s in scores]), labels, harm, spent, scores.shape[2])
 
 
-def choose_exits(found: Evidence, allowed: int, by_class: bool) -> list[list[int]]:
-    """Margins (stages, classes) for the least mean cost while at most `allowed` windows are harmed."""
+def choose_exits(found: Evidence, allowed: int, way: str) -> list[list[int]]:
+    """Margins (stages, classes) for the least mean cost while at most `allowed` windows are harmed; way: of WAYS."""
+    return _one_margin(found, allowed) if way == "one" else _by_stage(found, allowed, way == "by class")
+
+
+def _one_margin(found: Evidence, allowed: int) -> list[list[int]]:
+    """The same margin for every stage; of equals the highest."""
+    stages, classes = len(found.margins), found.classes
+    early = found.margins[: max(1, stages - 1)]
+    values = np.unique(np.quantile(early, np.linspace(0, 1, TRIED), method="higher"))[::-1].tolist()
+    tried = [[[int(value)] * classes] * (stages - 1) + [[0] * classes] for value in [NEVER, *values]]
+    judged = [found.judge(margins) for margins in tried]
+    return tried[min((i for i, (_, harmed) in enumerate(judged) if harmed <= allowed), key=lambda i: judged[i][0])]
+
+
+def _by_stage(found: Evidence, allowed: int, by_class: bool) -> list[list[int]]:
+    """A margin for each stage, or each stage and class."""
     stages = len(found.margins)
     groups = [[c] for c in range(found.classes)] if by_class else [list(range(found.classes))]
     needed = np.full((stages, found.classes), NEVER, dtype=np.int64)
@@ -122,13 +142,13 @@ def _best(
 
 @dataclass(frozen=True)
 class Chosen:
-    """margins (stages, classes); by_class: whether they differ by class; share: of the budget that was given out.
+    """margins (stages, classes); way: one of WAYS; share: of the budget that was given out.
 
     cost, harmed: mean cost and share of windows harmed, by cross-fitting.
     """
 
     margins: list[list[int]]
-    by_class: bool
+    way: str
     share: float
     cost: float
     harmed: float
@@ -140,7 +160,7 @@ class Chosen:
 class Trial:
     """What cross-fitting says of a way to choose exits with a share of the budget: mean cost, share harmed."""
 
-    way: float
+    way: Any
     share: float
     cost: float
     harmed: float
@@ -164,38 +184,38 @@ def fold_of(clips: int, copies: int, folds: int, seed: int) -> np.ndarray:
 
 
 def cross_fitted(
-    found: Evidence, budget: float, by_class: bool, share: float, folds: np.ndarray
+    found: Evidence, budget: float, way: str, share: float, folds: np.ndarray
 ) -> tuple[float, float]:
     """(mean cost, share harmed) on windows that the margins were not chosen on. folds: number of each window's fold."""
     cost, harmed = 0.0, 0
     for fold in np.unique(folds):
         own, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        margins = choose_exits(found.of(rest), affordable(budget * share, len(rest)), by_class)
+        margins = choose_exits(found.of(rest), affordable(budget * share, len(rest)), way)
         mean, hurt = found.of(own).judge(margins)
         cost, harmed = cost + mean * len(own), harmed + hurt
     return cost / found.windows, harmed / found.windows
 
 
 def fit_exits(
-    found: Evidence, budget: float, by_class: bool | None = None, folds: int = 5, seed: int = 0, copies: int = 1
+    found: Evidence, budget: float, way: str = "best", folds: int = 5, seed: int = 0, copies: int = 1
 ) -> Chosen:
     """Margins for a share of decisions harmed of at most `budget`, as far as cross-fitting can tell.
 
-    by_class: None lets cross-fitting choose. copies: the windows are so many copies of the same clips, one copy after
-    the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows, the margins
+    way: one of WAYS, or the "best" of them by cross-fitting. copies: the windows are so many copies of the same clips,
+    one copy after the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows, the margins
     are those that harm no window at all.
     """
     number = fold_of(found.windows // copies, copies, folds, seed)
     best = cheapest(
         (
-            Trial(kind, share, *cross_fitted(found, budget, kind, share, number))
-            for kind in ((False, True) if by_class is None else (by_class,))
+            Trial(each, share, *cross_fitted(found, budget, each, share, number))
+            for each in (WAYS if way == "best" else (way,))
             for share in SHARES
         ),
         budget,
     )
-    margins = choose_exits(found, affordable(budget * best.share, found.windows), bool(best.way))
-    return Chosen(margins, bool(best.way), best.share, best.cost, best.harmed)
+    margins = choose_exits(found, affordable(budget * best.share, found.windows), best.way)
+    return Chosen(margins, best.way, best.share, best.cost, best.harmed)
 
 
 def affordable(budget: float, windows: int) -> int:

@@ -117,7 +117,7 @@ def fit(
         report["closure"] = closures.table()
         report["forest"] = summary.forest(plan, fitted.offered)
         report["exits"] = {
-            "budget": config.forest.exit_loss, "harm": config.forest.exit_harm, "by_class": fitted.exits.by_class,
+            "budget": config.forest.exit_loss, "harm": config.forest.exit_harm, "margins": fitted.exits.way,
             "share": fitted.exits.share, "harmed": fitted.exits.harmed,
             "clip_margin": None if fitted.exits.clip == NEVER else fitted.exits.clip,
         }  # fmt: skip

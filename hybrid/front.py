@@ -89,10 +89,10 @@ def priced(config: Config) -> bool:
 def losses(config: Config) -> list[Config]:
     """Settings of the exits of one forest. A forest of one stage has none to choose.
 
-    Margins are shared by the classes unless they are asked for by class: trying both takes long, for every point.
+    The best of several ways to choose margins would take long, for every point: it is one margin for all stages.
     """
     forest = config.forest
-    margins = "by class" if forest.exit_margins == "by class" else "shared"
+    margins = "one" if forest.exit_margins == "best" else forest.exit_margins
     shares = sorted({forest.exit_loss, *LOSSES}) if len(forest.stages) > 1 else [forest.exit_loss]
     return [replace(config, forest=replace(forest, exit_loss=share, exit_margins=margins)) for share in shares]
 

@@ -11,6 +11,7 @@ from feature_extractors.cnn.quantise import LOGIT_SCALE
 from hybrid.candidates import TRUNKLESS, check_kinds
 from hybrid.config import Config, count_heads
 from hybrid.errors import HybridError
+from hybrid.exits import WAYS
 from hybrid.front_end import front_end
 from hybrid.trunk import trunk_spec
 
@@ -96,7 +97,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 CHOICES = {
     "forest.exit_harm": ("truth", "label"),
-    "forest.exit_margins": ("best", "shared", "by class"),
+    "forest.exit_margins": ("best", *WAYS),
     "forest.trees": ("class", "vector"),
 }
 NOT_EMPTY = ("gate.widths", "trunk.channels", "training.teacher_widths", "forest.rounds", "forest.features")

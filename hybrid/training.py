@@ -276,5 +276,4 @@ def choose_margins(plan: Plan, maps: dict[str, np.ndarray], windows: Windows, co
         clips = Clips(scores, clip, truth, prices, plan.forest.unit)
         return fit_clip_exits(clips, chosen.exit_loss, copies=copies)
     found = evidence(scores, prices, np.tile(windows.truth, copies) if judged else None)
-    by_class = {"shared": False, "by class": True}.get(chosen.exit_margins)
-    return fit_exits(found, chosen.exit_loss, by_class, copies=copies)
+    return fit_exits(found, chosen.exit_loss, chosen.exit_margins, copies=copies)

@@ -84,7 +84,7 @@ def chosen_in_order(case: Case, forest: Forest) -> Forest:
     for stage in range(last):
         allowed = int(case.config.forest.exit_loss * found.windows * (stage + 1) / last + 1e-9) - spent
         pair = _two(found.of(rows), stage)
-        needed = choose_exits(pair, allowed, False)
+        needed = choose_exits(pair, allowed, "shared")
         margins.append(needed[0])
         left = pair.stage(needed) == 0
         spent += int(pair.harm[0, left].sum())

@@ -46,6 +46,9 @@ def paths(case: Case, bench: Bench | None) -> list[Row]:
         SHARED_SURE: split_stages(shared, 0),
         "+ exact exits after every round of trees": split_stages(shared, 1),
         "+ rounds in the order of what they can change": split_stages(order_by_gain(shared), 1),
+        "one margin for all stages, + exact exits between base and trees": split_stages(
+            chosen_together(case, own, "one"), 0
+        ),
         "as fitted": case.plan.forest,
     }
     forests |= {name: split_stages(chosen_together(case, f, "shared"), 0) for name, f in orders.items()}

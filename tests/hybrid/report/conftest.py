@@ -212,7 +212,7 @@ def complete(labels: Sequence[str] = WORDS, each: int = 103) -> dict[str, Any]:
             "features_offered": 204,
             "max_score_error": 0.0021,
         },
-        "exits": {"budget": 0.005, "harm": "truth", "by_class": True, "share": 0.5, "harmed": 0.004},
+        "exits": {"budget": 0.005, "harm": "truth", "margins": "by class", "share": 0.5, "harmed": 0.004},
         "anytime": {
             "budgets": [448, 150_000, 210_000, 340_000], "least": 448, "most": 340_000, "prior": "<yes>",
             "splits": {
