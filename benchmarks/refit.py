@@ -54,7 +54,7 @@ def start(folder: Path, data: Path, keep: Callable[[str, str], bool], copies: in
     graph, seed = model.plan.graph, int(model.about["seed"])
     wanted = [m.name for m in graph if kind_of(graph, m) and keep(m.name, kind_of(graph, m))]
     config = replace(config, forest=replace(config.forest, copies=copies))
-    windows, noise = _windows(data, config, model.plan.labels)
+    windows, noise = read_splits(data, config, model.plan.labels)
     pool = _pool(windows["train"], noise, config, seed, copies, len(model.plan.labels))
     target = np.eye(len(model.plan.labels))[np.tile(pool.labels, copies)]
     if pool.teacher is not None:
@@ -69,7 +69,8 @@ def start(folder: Path, data: Path, keep: Callable[[str, str], bool], copies: in
     return Started(graph, heads, config, model.plan.labels, train, target, pool.teacher is not None, held)
 
 
-def _windows(data: Path, config: Config, labels: tuple[str, ...]) -> tuple[dict[str, Windows], list[np.ndarray]]:
+def read_splits(data: Path, config: Config, labels: tuple[str, ...]) -> tuple[dict[str, Windows], list[np.ndarray]]:
+    """Windows of each split as the fit drew them, and the background noise."""
     chosen = config.data
     corpus = open_corpus(
         data, classes=chosen.classes, layout=chosen.layout, subset=chosen.subset, test_fold=chosen.test_fold,

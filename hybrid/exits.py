@@ -202,8 +202,8 @@ def fit_exits(
     """Margins for a share of decisions harmed of at most `budget`, as far as cross-fitting can tell.
 
     way: one of WAYS, or the "best" of them by cross-fitting. copies: the windows are so many copies of the same clips,
-    one copy after the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows, the margins
-    are those that harm no window at all.
+    one copy after the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows,
+    the margins are those that harm no window at all.
     """
     number = fold_of(found.windows // copies, copies, folds, seed)
     best = cheapest(

@@ -64,19 +64,26 @@ class Row:
 
 
 def told(
-    case: Case, name: str, plan: Plan, *, eager: bool = False, bench: Bench | None = None, flash: bool = False
+    case: Case,
+    name: str,
+    plan: Plan,
+    *,
+    eager: bool = False,
+    bench: Bench | None = None,
+    flash: bool = False,
+    split: str = "test",
 ) -> Row:
-    """Decide the test clips with a plan of the case's graph.
+    """Decide the clips of a split, those of the test for the core, with a plan of the case's graph.
 
     eager: with whole maps, and all windows of a clip whether asked for or not; bench: run it on the core as well;
     flash: link it for its size.
     """
-    results = interpret.decide_on(plan, case.maps["test"])
-    test, margin = case.windows["test"], plan.forest.clip_margin
-    right = test.clip_labels(results.scores, margin) == test.clip_truth
+    results = interpret.decide_on(plan, case.maps[split])
+    held, margin = case.windows[split], plan.forest.clip_margin
+    right = held.clip_labels(results.scores, margin) == held.clip_truth
     spent = results.eager_cost if eager else results.cost
-    among = test.asked(results.scores, NEVER if eager else margin)
-    row = priced(name, results, spent, _whole(plan) if eager else None, right, (test.clip, among))
+    among = held.asked(results.scores, NEVER if eager else margin)
+    row = priced(name, results, spent, _whole(plan) if eager else None, right, (held.clip, among))
     if bench is None:
         return row
     core, size = run_on_core(case, plan, results, bench, eager, flash, among)
