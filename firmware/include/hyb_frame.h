@@ -142,26 +142,46 @@ static inline void hyb_zero_crossings(const int16_t *pcm, int32_t frame, int32_t
   for (int32_t t = t0; t < t1; t++) out[t] = (int16_t)hyb_sign_changes(pcm + t * hop, frame);
 }
 
-/* What an energy weighs that lies `below` (<= 0) under the loudest, 1/256 of an octave each: 2**10 and less. */
-static inline int32_t hyb_place_weight(int32_t below) {
-  const int32_t x = hyb_max(below + 2560, 0);
-  return below + 2560 < 0 ? 0 : ((256 + (x & 255)) << (x >> 8)) >> 8;
+/* The least and the largest of n numbers, none below 0. */
+HYB_INLINED void hyb_least_and_most(const int16_t *x, int32_t n, int32_t *least, int32_t *most) {
+#ifdef HYB_SIMD
+  uint32_t low = hyb_pair(x[n - 1], x[n - 1]), high = low;
+  for (int32_t left = n / 2; left > 0; left--, x += 2) {
+    const uint32_t pair = hyb_load(x);
+    low = hyb_lanes_min_s16(low, pair);
+    high = hyb_lanes_max_s16(high, pair);
+  }
+  *least = hyb_min(hyb_low(low), hyb_high(low));
+  *most = hyb_max(hyb_low(high), hyb_high(high));
+#else
+  *least = INT16_MAX;
+  *most = 0;
+  for (int32_t t = 0; t < n; t++) {
+    *most = hyb_max(*most, x[t]);
+    *least = hyb_min(*least, x[t]);
+  }
+#endif
+}
+
+/* What an energy weighs, 2**10 and less. above: 1/256 of an octave each over what lies 11 octaves under the loudest; the
+ * chords of the lowest octave lie below 1, so that what weighs nothing needs no branch. */
+static inline int32_t hyb_place_weight(int32_t above) {
+  const int32_t x = hyb_max(above, 0);
+  return ((256 + (x & 255)) << (x >> 8)) >> 9;
 }
 
 /* First of `frames` frames around the centre of n log2 energies, at one of `places` multiples of `step` beside 0;
  * feature_extractors/ops/place.py. */
 HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t places, int32_t step) {
-  int32_t loudest = 0, quietest = INT16_MAX, total = 0, moment = 0;
-  for (int32_t t = 0; t < n; t++) {
-    loudest = hyb_max(loudest, energies[t]);
-    quietest = hyb_min(quietest, energies[t]);
+  int32_t quietest, loudest, total = 0, totals = 0;
+  hyb_least_and_most(energies, n, &quietest, &loudest);
+  const int32_t lowest = loudest - 2816, least = hyb_place_weight(quietest - lowest);
+  for (const int16_t *e = energies, *end = e + n; e != end; e++) {
+    total += hyb_place_weight(*e - lowest);
+    totals += total; /* in the end n - t times the weight of every frame t */
   }
-  const int32_t least = hyb_place_weight(quietest - loudest);
-  for (int32_t t = 0; t < n; t++) {
-    const int32_t weight = hyb_place_weight(energies[t] - loudest) - least;
-    total += weight;
-    moment += weight * t;
-  }
+  const int32_t moment = n * total - totals - n * (n - 1) / 2 * least;
+  total -= n * least;
   if (total == 0) return (int16_t)(places / 2 * step); /* all alike */
   int32_t first = 0;
   int32_t rest = 2 * moment + (step + 1 - frames) * total;
@@ -173,22 +193,23 @@ HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames,
 }
 
 /* How unsteady n values x are, after sums over `width` neighbours: the largest sum less the mean one (times their
- * number) and less the smallest one, shifted right and rounded; feature_extractors/ops/contrast.py. */
+ * number) and less the smallest one, shifted right and rounded; feature_extractors/ops/contrast.py.
+ * The extremes are held as what the last sum lies under and over them: so they cost no comparison. */
 HYB_SHARED void hyb_contrast(const int16_t *x, int32_t n, int32_t width, int32_t mean_shift, int32_t range_shift,
                              int16_t *out) {
-  int32_t sum = 0, total = 0;
+  int32_t sum = 0, under = 0, over = 0;
   for (int32_t i = 0; i < width; i++) sum += x[i];
-  int32_t least = sum, most = sum;
   const int32_t places = n - width + 1;
-  total = sum;
-  for (int32_t i = 1; i < places; i++) {
-    sum += x[i + width - 1] - x[i - 1];
-    least = hyb_min(least, sum);
-    most = hyb_max(most, sum);
+  int32_t total = sum;
+  for (const int16_t *end = x + places - 1; x != end; x++) {
+    const int32_t step = x[width] - x[0];
+    sum += step;
     total += sum;
+    under = hyb_min(under + step, 0);
+    over = hyb_max(over + step, 0);
   }
-  out[0] = (int16_t)hyb_shift_round(places * most - total, mean_shift);
-  out[1] = (int16_t)hyb_shift_round(most - least, range_shift);
+  out[0] = (int16_t)hyb_shift_round(places * (sum - under) - total, mean_shift);
+  out[1] = (int16_t)hyb_shift_round(over - under, range_shift);
 }
 
 #endif /* HYB_FRAME_H */

@@ -64,7 +64,8 @@ HYB_DEFINE_BINARY(hyb_add_even_s8, "=r", "sxtab16 %0, %1, %2")
 HYB_DEFINE_BINARY(hyb_add_odd_s8, "=r", "sxtab16 %0, %1, %2, ror #8")
 HYB_DEFINE_BINARY(hyb_add_even_u8, "=r", "uxtab16 %0, %1, %2")
 HYB_DEFINE_BINARY(hyb_add_odd_u8, "=r", "uxtab16 %0, %1, %2, ror #8")
-/* The larger of each pair of lanes. */
+/* The smaller, or the larger, of each pair of lanes. */
+HYB_DEFINE_BINARY(hyb_lanes_min_s16, "=&r", "ssub16 %0, %2, %1\n\tsel %0, %1, %2")
 HYB_DEFINE_BINARY(hyb_lanes_max_s8, "=&r", "ssub8 %0, %1, %2\n\tsel %0, %1, %2")
 HYB_DEFINE_BINARY(hyb_lanes_max_u8, "=&r", "usub8 %0, %1, %2\n\tsel %0, %1, %2")
 HYB_DEFINE_BINARY(hyb_lanes_max_s16, "=&r", "ssub16 %0, %1, %2\n\tsel %0, %1, %2")
