@@ -350,8 +350,12 @@ def _move_up(w: Writing, how: StreamPlan) -> None:
     gone = how.rows - rest
     with out.block(f"if (ctx->rows == {how.rows})"):
         for name in how.readers:
-            row, to = how.row_bytes(name), f"ctx->memory.{name}_map.x"
-            out.line(f"memmove({to}, {to} + {gone * (row // _width(w, name))}, {rest * row});")
+            width, row, to = _width(w, name), how.row_bytes(name), f"ctx->memory.{name}_map.x"
+            moved = f"{to}, {to} + {gone * (row // width)}"
+            if width == 2 and gone >= rest:  # what moves overlaps nothing
+                out.line(f"hyb_copy({moved}, {rest * row // width});")
+            else:
+                out.line(f"memmove({moved}, {rest * row});")
         out.line(f"ctx->rows = {rest};")
         for name in sorted(how.waiting):
             out.line(f"hyb_memo_slide(ctx->{name}_rows, {-(-how.rows // 32)}, 0, {rest}, {gone});")

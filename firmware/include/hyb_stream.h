@@ -4,22 +4,23 @@
 #define HYB_STREAM_H
 #include "hyb_core.h"
 
-#if defined(__GNUC__) && defined(__arm__) && !defined(__clang__)
-#define HYB_COPY_8(at)                                                                                                 \
-  __builtin_memcpy(__builtin_assume_aligned(to + (at), 4), __builtin_assume_aligned(from + (at), 4), 16)
+#if defined(__GNUC__) && defined(__thumb2__)
+#define HYB_COPY_16                                                                                                    \
+  "ldmia %1!, {r3, r4, r5, r6, r8, r10, r12, lr}\n\t"                                                                  \
+  "stmia %0!, {r3, r4, r5, r6, r8, r10, r12, lr}\n\t"
 #endif
 
-/* Copy n samples to where they do not overlap. Newlib's memcpy moves a word at a time; four registers at once, where
- * both ends are aligned to words, take three fifths of its instructions. Clang would unroll this to six hundred bytes. */
+/* Copy n samples to where they do not overlap. Newlib's memcpy moves a word at a time; eight registers at once, where
+ * both ends are aligned to words, take a fifth of its instructions. r7 and r11 may hold the frame, r9 the data. */
 static inline void hyb_copy(int16_t *to, const int16_t *from, size_t n) {
-#ifdef HYB_COPY_8
+#ifdef HYB_COPY_16
   if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
-    for (; n >= 32; n -= 32, to += 32, from += 32) {
-      HYB_COPY_8(0);
-      HYB_COPY_8(8);
-      HYB_COPY_8(16);
-      HYB_COPY_8(24);
-    }
+    for (; n >= 32; n -= 32)
+      __asm__ volatile(HYB_COPY_16 HYB_COPY_16
+                       : "+r"(to), "+r"(from)
+                       :
+                       : "r3", "r4", "r5", "r6", "r8", "r10", "r12", "lr", "memory");
+  if (n == 0) return;
 #endif
   memcpy(to, from, n * sizeof *to);
 }

@@ -505,7 +505,7 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
   HYB_ON_SPEND(ctx);
 #ifdef CHAIN_KEEP_SAMPLES
   if (ctx->rows == 8) {
-    memmove(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 5, 6);
+    hyb_copy(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 5, 3);
     ctx->rows = 3;
     hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 5);
     ctx->cost = hyb_spend(ctx->cost, 186u, 4294964423u);
