@@ -143,6 +143,16 @@ static inline uint64_t hyb_mac_u32_u16(uint64_t sum, uint32_t a, uint16_t b) {
 #endif
 }
 
+/* x * x, |x| < 2**31. */
+static inline uint64_t hyb_square(int32_t x) {
+#ifdef HYB_SMALL_CORE
+  const uint32_t size = (uint32_t)(x < 0 ? -x : x);
+  return hyb_mac_u32_u16(hyb_mac_u32_u16(0, size, (uint16_t)(size >> 16)) << 16, size, (uint16_t)size);
+#else
+  return (uint64_t)((int64_t)x * x);
+#endif
+}
+
 /* A pair of int16 in one word, the first in the low half: a complex point, or its cosine and sine. */
 static inline int32_t hyb_low(uint32_t pair) { return (int16_t)(uint16_t)pair; }
 

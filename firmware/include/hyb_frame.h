@@ -31,18 +31,20 @@ HYB_INLINED uint32_t hyb_pair_peak(const int16_t *x) {
   return pair ^ (pair << 1);
 }
 
-/* Eight samples of `hyb_pair_peak`. */
-HYB_INLINED uint32_t hyb_eight_peak(const int16_t *x) {
-  return hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
-}
+/* Four words are loaded at once where samples are aligned to words: else every third instruction is a load. */
+#define HYB_LOAD_4_WORDS "ldmia %0!, {r8, r10, r12, lr}\n\t"
+#define HYB_LOADED_WORDS "r8", "r10", "r12", "lr", "memory"
+#define HYB_PEAK(pair) "eor " pair ", " pair ", " pair ", lsl #1\n\torr %1, %1, " pair "\n\t"
+#define HYB_PEAK_8 HYB_LOAD_4_WORDS HYB_PEAK("r8") HYB_PEAK("r10") HYB_PEAK("r12") HYB_PEAK("lr")
 
 /* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 32. */
 HYB_SHARED int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
+  const int16_t *const end = x + n;
   uint32_t seen = 0;
-  for (const int16_t *end = x + n; x != end; x += 32) {
-    seen |= hyb_eight_peak(x) | hyb_eight_peak(x + 8);
-    seen |= hyb_eight_peak(x + 16) | hyb_eight_peak(x + 24);
-  }
+  if (((uintptr_t)x & 3) == 0)
+    while (x != end) __asm__(HYB_PEAK_8 HYB_PEAK_8 HYB_PEAK_8 HYB_PEAK_8 : "+&r"(x), "+&r"(seen) : : HYB_LOADED_WORDS);
+  for (; x != end; x += 8)
+    seen |= hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
   return hyb_top_bit(((seen | seen >> 16) & 0xFFFEu) | 1u);
 }
 
@@ -90,10 +92,20 @@ HYB_INLINED uint64_t hyb_two_more(const int16_t *x, uint64_t squares, int32_t *s
 #endif
 }
 
+#ifdef HYB_SIMD
+#define HYB_MORE(pair) "smlad %1, " pair ", %3, %1\n\tsmlald %Q2, %R2, " pair ", " pair "\n\t"
+#define HYB_8_MORE HYB_LOAD_4_WORDS HYB_MORE("r8") HYB_MORE("r10") HYB_MORE("r12") HYB_MORE("lr")
+#endif
+
 /* Sum of the squares of n samples; *total becomes the sum of the samples. */
 HYB_INLINED uint64_t hyb_sums(const int16_t *x, int32_t n, int32_t *total) {
   int32_t sum = (n & 1) != 0 ? x[n - 1] : 0;
   uint64_t squares = (uint32_t)(sum * sum);
+#ifdef HYB_SIMD
+  if (((uintptr_t)x & 3) == 0)
+    for (; n >= 16; n -= 16)
+      __asm__(HYB_8_MORE HYB_8_MORE : "+&r"(x), "+&r"(sum), "+&r"(squares) : "r"(0x00010001u) : HYB_LOADED_WORDS);
+#endif
   HYB_REPEAT(n / 2, squares = hyb_two_more(x, squares, &sum); x += 2);
   *total = sum;
   return squares;
@@ -128,11 +140,9 @@ static inline void hyb_frame_energy_centred(const int16_t *pcm, int32_t frame, i
   for (int32_t t = t0; t < t1; t++) {
     int32_t sum;
     const uint64_t squares = hyb_sums(pcm + t * hop, frame, &sum);
-    const uint32_t size = (uint32_t)(sum < 0 ? -sum : sum);
     const uint64_t high = hyb_mac_u32_u16(0, (uint32_t)(squares >> 32), (uint16_t)frame) << 32;
     const uint64_t whole = hyb_mac_u32_u16(high, (uint32_t)squares, (uint16_t)frame);
-    const uint64_t square = hyb_mac_u32_u16(hyb_mac_u32_u16(0, size, (uint16_t)(size >> 16)) << 16, size, (uint16_t)size);
-    out[t] = (int16_t)((hyb_log2_q15(whole - square + 1) + 64) >> 7);
+    out[t] = (int16_t)((hyb_log2_q15(whole - hyb_square(sum) + 1) + 64) >> 7);
   }
 }
 
