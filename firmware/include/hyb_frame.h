@@ -25,26 +25,29 @@ HYB_SHARED int32_t hyb_log2_q15(uint64_t x) {
 
 #ifdef HYB_SIMD
 
-/* Where bits of two neighbouring samples differ from the bit to the right of them. Bits 0 and 16 say nothing. */
-HYB_INLINED uint32_t hyb_pair_peak(const int16_t *x) {
-  const uint32_t pair = hyb_load(x);
-  return pair ^ (pair << 1);
-}
-
 /* Four words are loaded at once where samples are aligned to words: else every third instruction is a load. */
-#define HYB_LOAD_4_WORDS "ldmia %0!, {r8, r10, r12, lr}\n\t"
-#define HYB_LOADED_WORDS "r8", "r10", "r12", "lr", "memory"
+#define HYB_FOUR_WORDS "ldmia %0!, {r8, r10, r12, lr}\n\t"
+#define HYB_FOUR_UNALIGNED                                                                                             \
+  "ldr r8, [ %0 ], #4\n\tldr r10, [ %0 ], #4\n\tldr r12, [ %0 ], #4\n\tldr lr, [ %0 ], #4\n\t"
+#define HYB_FOUR_LOADED "r8", "r10", "r12", "lr", "memory"
+
+/* Where bits of two neighbouring samples differ from the bit to the right of them. Bits 0 and 16 say nothing. */
 #define HYB_PEAK(pair) "eor " pair ", " pair ", " pair ", lsl #1\n\torr %1, %1, " pair "\n\t"
-#define HYB_PEAK_8 HYB_LOAD_4_WORDS HYB_PEAK("r8") HYB_PEAK("r10") HYB_PEAK("r12") HYB_PEAK("lr")
+#define HYB_PEAKS HYB_PEAK("r8") HYB_PEAK("r10") HYB_PEAK("r12") HYB_PEAK("lr")
+#define HYB_SIXTEEN_PEAKS(load) __asm__(load HYB_PEAKS load HYB_PEAKS : "+&r"(x), "+&r"(seen) : : HYB_FOUR_LOADED)
 
 /* Smallest p, 0 .. 15, with every sample in [-2**p, 2**p). n: a multiple of 32. */
 HYB_SHARED int32_t hyb_peak_bits(const int16_t *x, int32_t n) {
   const int16_t *const end = x + n;
   uint32_t seen = 0;
-  if (((uintptr_t)x & 3) == 0)
-    while (x != end) __asm__(HYB_PEAK_8 HYB_PEAK_8 HYB_PEAK_8 HYB_PEAK_8 : "+&r"(x), "+&r"(seen) : : HYB_LOADED_WORDS);
-  for (; x != end; x += 8)
-    seen |= hyb_pair_peak(x) | hyb_pair_peak(x + 2) | hyb_pair_peak(x + 4) | hyb_pair_peak(x + 6);
+  if (((uintptr_t)x & 3) != 0) {
+    while (x != end) HYB_SIXTEEN_PEAKS(HYB_FOUR_UNALIGNED);
+  } else {
+    while (x != end) {
+      HYB_SIXTEEN_PEAKS(HYB_FOUR_WORDS);
+      HYB_SIXTEEN_PEAKS(HYB_FOUR_WORDS);
+    }
+  }
   return hyb_top_bit(((seen | seen >> 16) & 0xFFFEu) | 1u);
 }
 
@@ -94,7 +97,7 @@ HYB_INLINED uint64_t hyb_two_more(const int16_t *x, uint64_t squares, int32_t *s
 
 #ifdef HYB_SIMD
 #define HYB_MORE(pair) "smlad %1, " pair ", %3, %1\n\tsmlald %Q2, %R2, " pair ", " pair "\n\t"
-#define HYB_8_MORE HYB_LOAD_4_WORDS HYB_MORE("r8") HYB_MORE("r10") HYB_MORE("r12") HYB_MORE("lr")
+#define HYB_EIGHT_MORE HYB_FOUR_WORDS HYB_MORE("r8") HYB_MORE("r10") HYB_MORE("r12") HYB_MORE("lr")
 #endif
 
 /* Sum of the squares of n samples; *total becomes the sum of the samples. */
@@ -104,7 +107,10 @@ HYB_INLINED uint64_t hyb_sums(const int16_t *x, int32_t n, int32_t *total) {
 #ifdef HYB_SIMD
   if (((uintptr_t)x & 3) == 0)
     for (; n >= 16; n -= 16)
-      __asm__(HYB_8_MORE HYB_8_MORE : "+&r"(x), "+&r"(sum), "+&r"(squares) : "r"(0x00010001u) : HYB_LOADED_WORDS);
+      __asm__(HYB_EIGHT_MORE HYB_EIGHT_MORE
+              : "+&r"(x), "+&r"(sum), "+&r"(squares)
+              : "r"(0x00010001u)
+              : HYB_FOUR_LOADED);
 #endif
   HYB_REPEAT(n / 2, squares = hyb_two_more(x, squares, &sum); x += 2);
   *total = sum;
@@ -173,8 +179,8 @@ HYB_INLINED void hyb_least_and_most(const int16_t *x, int32_t n, int32_t *least,
 #endif
 }
 
-/* What an energy weighs, 2**10 and less. above: 1/256 of an octave each over what lies 11 octaves under the loudest; the
- * chords of the lowest octave lie below 1, so that what weighs nothing needs no branch. */
+/* What an energy weighs, 2**10 and less. above: 1/256 of an octave each over what lies 11 octaves under the loudest;
+ * the chords of the lowest octave lie below 1, so that what weighs nothing needs no branch. */
 static inline int32_t hyb_place_weight(int32_t above) {
   const int32_t x = hyb_max(above, 0);
   return ((256 + (x & 255)) << (x >> 8)) >> 9;

@@ -14,12 +14,14 @@
  * both ends are aligned to words, take a fifth of its instructions. r7 and r11 may hold the frame, r9 the data. */
 static inline void hyb_copy(int16_t *to, const int16_t *from, size_t n) {
 #ifdef HYB_COPY_16
-  if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
-    for (; n >= 32; n -= 32)
+  if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0) {
+    for (size_t left = n / 32; left > 0; left--)
       __asm__ volatile(HYB_COPY_16 HYB_COPY_16
                        : "+r"(to), "+r"(from)
                        :
                        : "r3", "r4", "r5", "r6", "r8", "r10", "r12", "lr", "memory");
+    n &= 31;
+  }
   if (n == 0) return;
 #endif
   memcpy(to, from, n * sizeof *to);
