@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -160,7 +159,7 @@ class Chosen:
 class Trial:
     """What cross-fitting says of a way to choose exits with a share of the budget: mean cost, share harmed."""
 
-    way: Any
+    way: str
     share: float
     cost: float
     harmed: float
@@ -178,11 +177,6 @@ def cheapest(trials: Iterable[Trial], budget: float) -> Trial:
     return best
 
 
-def fold_of(clips: int, copies: int, folds: int, seed: int) -> np.ndarray:
-    """Number of the fold of each of `copies` times `clips`, all copies of a clip in one, int64 (copies * clips,)."""
-    return np.tile(np.random.default_rng(seed).permutation(clips) % max(2, min(folds, clips)), copies)
-
-
 def cross_fitted(
     found: Evidence, budget: float, way: str, share: float, folds: np.ndarray
 ) -> tuple[float, float]:
@@ -190,7 +184,7 @@ def cross_fitted(
     cost, harmed = 0.0, 0
     for fold in np.unique(folds):
         own, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        margins = choose_exits(found.of(rest), affordable(budget * share, len(rest)), way)
+        margins = choose_exits(found.of(rest), _affordable(budget * share, len(rest)), way)
         mean, hurt = found.of(own).judge(margins)
         cost, harmed = cost + mean * len(own), harmed + hurt
     return cost / found.windows, harmed / found.windows
@@ -205,7 +199,8 @@ def fit_exits(
     one copy after the other; all of a clip are in one fold. Where no part of the budget keeps to it on unseen windows,
     the margins are those that harm no window at all.
     """
-    number = fold_of(found.windows // copies, copies, folds, seed)
+    clips = found.windows // copies
+    number = np.tile(np.random.default_rng(seed).permutation(clips) % max(2, min(folds, clips)), copies)
     best = cheapest(
         (
             Trial(each, share, *cross_fitted(found, budget, each, share, number))
@@ -214,10 +209,10 @@ def fit_exits(
         ),
         budget,
     )
-    margins = choose_exits(found, affordable(budget * best.share, found.windows), best.way)
+    margins = choose_exits(found, _affordable(budget * best.share, found.windows), best.way)
     return Chosen(margins, best.way, best.share, best.cost, best.harmed)
 
 
-def affordable(budget: float, windows: int) -> int:
+def _affordable(budget: float, windows: int) -> int:
     """How many of so many windows may be harmed."""
     return int(np.floor(budget * windows + 1e-9))

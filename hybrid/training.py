@@ -273,7 +273,6 @@ def choose_margins(plan: Plan, maps: dict[str, np.ndarray], windows: Windows, co
     if windows.several:
         clip = np.concatenate([windows.clip + i * len(windows.clip_truth) for i in range(copies)])
         truth = np.tile(windows.clip_truth, copies) if judged else None
-        clips = Clips(scores, clip, truth, prices, plan.forest.unit)
-        return fit_clip_exits(clips, chosen.exit_loss, copies=copies)
+        return fit_clip_exits(Clips(scores, clip, truth, prices, plan.forest.unit), chosen.exit_loss)
     found = evidence(scores, prices, np.tile(windows.truth, copies) if judged else None)
     return fit_exits(found, chosen.exit_loss, chosen.exit_margins, copies=copies)
