@@ -1,4 +1,4 @@
-"""benchmarks/hypotheses.py on a tiny fitted model, and its parts."""
+"""benchmarks/hypotheses.py, against_dense.py and exits.py on tiny fitted models, and their parts."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import against_dense, hypotheses
+from benchmarks import against_dense, exits, hypotheses
 from benchmarks.claims import demand, forests
 from benchmarks.claims.case import load_case
 from benchmarks.claims.compare import paired
@@ -14,6 +14,7 @@ from benchmarks.claims.measure import told
 from codegen import interpret
 from hybrid.config import Config, apply
 from hybrid.fit import fit
+from hybrid.smoothing import ClipSum
 from tree_backends.exits import split_stages
 from tree_backends.forest import NEVER
 
@@ -31,19 +32,40 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    """(model folder, recordings) of three tones."""
+def tones(tmp_path_factory):
+    """Recordings of three tones, half a second each."""
     rng, root = np.random.default_rng(0), tmp_path_factory.mktemp("tones")
     for word, hz in {"low": 300, "middle": 1200, "high": 2800}.items():
         (root / word).mkdir()
         for clip in range(8):
             wave = np.sin(2 * np.pi * hz * (1 + 0.05 * rng.standard_normal()) * np.arange(RATE // 2) / RATE)
             soundfile.write(root / word / f"{clip}.wav", 0.2 * wave + 0.05 * rng.standard_normal(RATE // 2), RATE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(tones, tmp_path_factory):
+    """Fit a model on the tones, with some settings of its own; (model folder, recordings)."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HYBRID_CACHE", str(tmp_path_factory.mktemp("cache")))
-        folder = tmp_path_factory.mktemp("models") / "tones"
-        fit(root, folder, apply(Config(), SETTINGS, "test"), name="tones")
-        yield folder, root
+
+        def fitted_with(name, **own):
+            folder = tmp_path_factory.mktemp("models") / name
+            fit(tones, folder, apply(apply(Config(), SETTINGS, "test"), own, "test"), name="tones")
+            return folder, tones
+
+        yield fitted_with
+
+
+@pytest.fixture(scope="module")
+def fitted(trained):
+    return trained("tones")
+
+
+@pytest.fixture(scope="module")
+def several(trained):
+    """A model whose windows are shorter than the clips."""
+    return trained("several", audio={"window_s": 0.25, "hop_s": 0.125}, front_end={"placed": 0})
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +157,50 @@ def test_a_model_is_told_beside_its_dense_head(fitted, tmp_path, capsys):
     assert dense == baseline and own != dense
     assert f"| {own / dense:.3f} |" in capsys.readouterr().out
     assert against_dense.main([*given, "--baseline", str(folder / "dense"), str(folder)]) == 2
+
+
+def test_clips_of_several_windows_cost_what_the_windows_do_that_are_decided(several, capsys):
+    case = load_case(*several)
+    test, found = case.windows["test"], interpret.decide_on(case.plan, case.maps["test"])
+    row, spent = told(case, "", case.plan), []
+    for number in range(len(test.clip_truth)):
+        clip, own, clear = ClipSum(case.plan.forest.clip_margin), np.flatnonzero(test.clip == number), False
+        cost = 0
+        for at in own:
+            if not clear:
+                label, clear = clip.add(found.scores[at])
+                cost += int(found.cost[at])
+        spent.append(cost)
+        assert row.right[number] == (label == test.clip_truth[number])
+    assert row.cost == pytest.approx(np.mean(spent)) == pytest.approx(sum(row.parts.values()))
+    assert 1 <= row.more["windows"] < 3
+    whole = told(case, "", forests.plan_of(case, demand.dense_end(case)), eager=True)
+    assert whole.more["windows"] == 3 and whole.cost > row.cost
+    folder, root = several
+    assert against_dense.main([str(folder), "--data", str(root)]) == 0, capsys.readouterr().err
+
+
+def rows_of(text):
+    """name -> cells of a table."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    return {name: [float(cell.replace(",", "")) for cell in cells] for name, *cells in lines}
+
+
+@pytest.mark.parametrize("model", ["fitted", "several"])
+def test_exits_chosen_anew_stand_beside_those_of_the_fit(model, request, capsys):
+    folder, root = request.getfixturevalue(model)
+    given = [str(folder), "--data", str(root), "--copies", "0", "2", "--losses", "0", "20", "--ways", "one", "shared"]
+    assert exits.main(given) == 0, capsys.readouterr().err
+    found = rows_of(capsys.readouterr().out)
+    assert len(found) == 1 + 2 * 2 * 2 + 1 + 2
+    report = json.loads((folder / "report.json").read_text())
+    assert found["as fitted"][1] == pytest.approx(100 * report["accuracy"]["test"]["accuracy"], abs=0.005)
+    for way in ("one", "shared"):
+        assert found[f"{way}: 0 points, 0 copies"][0] >= found["no exits"][0]
+        assert found[f"{way}: 20 points, 0 copies"][2] <= found[f"{way}: 0 points, 0 copies"][2]
+    assert found["no exits"][4] == (1 if model == "fitted" else 3)
+
+
+def test_exits_of_no_such_share_are_refused(fitted, capsys):
+    assert exits.main([str(fitted[0]), "--data", str(fitted[1]), "--losses", "-1"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
