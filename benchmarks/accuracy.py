@@ -45,8 +45,10 @@ def fit(data: Path, arguments: list[str], out: Path, seed: int) -> dict:
 def row(report: dict) -> dict[str, float]:
     """What the table shows of one run."""
     found = {name: 100 * report["accuracy"][name]["accuracy"] for name in report["accuracy"]}
-    cost = report["cost"]
+    cost, clips = report["cost"], report.get("clips")
     macs = cost["mac"]
+    if clips:
+        found |= {"k instructions a clip": clips["mean"] / 1e3, "windows a clip": clips["decided"]}
     return found | {
         "dense test": 100 * report["baseline"]["accuracy"]["test"]["accuracy"],
         "k instructions": cost["mean"] / 1e3,
