@@ -49,7 +49,7 @@ def fit_text(report: dict[str, Any]) -> str:
 def clips_text(found: dict[str, Any]) -> str:
     """What whole clips take where they are cut into several windows."""
     return (
-        f"clips: {found['decided']:.1f} of {found['windows']:.1f} windows decided; a clip takes "
+        f"clips: {found['decided']:.2f} of {found['windows']:.2f} windows decided; a clip takes "
         f"{found['mean'] / 1e6:.3f}, p95 {found['p95'] / 1e6:.3f} M instructions"
     )
 

@@ -33,6 +33,11 @@ def until(terminal, words):
         said += os.read(terminal, 4096)
 
 
+def heeding_ctrl_c():
+    """As on a terminal: what a shell starts in the background ignores the signal, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def the_rest(terminal):
     said = b""
     with contextlib.suppress(OSError):  # the other end is closed
@@ -51,6 +56,7 @@ def test_ctrl_c_during_training(older, recordings, tiny, tmp_path, request, succ
         [sys.executable, "-m", "hybrid.cli", *arguments, "--set", "training.epochs=1000000", "--seed", "1"],
         stdout=subprocess.PIPE, stderr=end, start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "scratch")},
+        preexec_fn=heeding_ctrl_c,
     )  # fmt: skip
     os.close(end)
     watchdog = threading.Timer(240, process.kill)
