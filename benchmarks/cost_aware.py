@@ -27,8 +27,7 @@ from hybrid.config import ForestConfig
 from hybrid.cost_aware import Ledger
 from hybrid.marginal import Market
 from hybrid.staging import TreeData, cleaned, fit_forest
-from hybrid.training import choose_margins
-from tree_backends.exits import split_stages
+from hybrid.training import choose_margins, with_sure_exits
 from tree_backends.forest import Feature, Forest
 from tree_backends.priced import binned, softmax
 
@@ -189,8 +188,7 @@ def judged(started: Started, forest: Forest, config: ForestConfig) -> Point:
     plan = Plan("model", started.labels, started.graph, forest)
     windows, maps = started.held["validation"]
     exits = choose_margins(plan, maps, windows, replace(started.config, forest=config))
-    forest = replace(split_stages(forest.with_margins(exits.margins), 0), clip_margin=exits.clip)
-    plan = replace(plan, forest=forest)
+    plan = replace(plan, forest=with_sure_exits(exits.on(forest), windows))
     found = {s: (interpret.decide_on(plan, own), w) for s, (w, own) in started.held.items()}
     right = {s: w.clip_labels(r.scores, exits.clip) == w.clip_truth for s, (r, w) in found.items()}
     cost = {s: r.cost * w.asked(r.scores, exits.clip) for s, (r, w) in found.items()}

@@ -29,9 +29,8 @@ from benchmarks.refit import read_splits
 from feature_extractors.cnn.pool import spoken_copies
 from hybrid.errors import HybridError
 from hybrid.exits import WAYS
-from hybrid.training import choose_margins, window_maps
+from hybrid.training import choose_margins, window_maps, with_sure_exits
 from hybrid.trunk import mel_settings
-from tree_backends.exits import split_stages
 from tree_backends.forest import NEVER, Forest
 
 SPLITS = ("validation", "test")
@@ -104,8 +103,7 @@ def chosen(case: Case, own: Forest, maps: Maps, copies: int, loss: float, way: s
     some = {name: values[: (1 + copies) * len(held.truth)] for name, values in maps.items()}
     config = replace(case.config, forest=replace(case.config.forest, exit_loss=loss, exit_margins=way))
     found = choose_margins(plan_of(case, own), some, held, config)
-    forest = replace(own.with_margins(found.margins), clip_margin=found.clip)
-    return forest if held.several else split_stages(forest, 0)
+    return with_sure_exits(found.on(own), held)
 
 
 def all_after(own: Forest, number: int) -> Forest:

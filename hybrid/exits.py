@@ -10,12 +10,12 @@ cross-fitting: on windows that the margins were not chosen on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tree_backends.evaluate import margin
-from tree_backends.forest import NEVER
+from tree_backends.forest import NEVER, Forest
 
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Parts of the budget that are tried."""
@@ -153,6 +153,10 @@ class Chosen:
     harmed: float
     clip: int = NEVER
     """Margin of the sum over a clip's windows at which the rest of them are not decided."""
+
+    def on(self, forest: Forest) -> Forest:
+        """The forest with these margins."""
+        return replace(forest.with_margins(self.margins), clip_margin=self.clip)
 
 
 @dataclass(frozen=True)

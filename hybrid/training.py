@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -168,15 +168,19 @@ def with_exits(ground: Ground, grown: Grown, config: Config) -> Fitted:
     name, labels, graph, core = ground.name, ground.labels, ground.graph, config.cost.core
     open_plan = Plan(name, labels, graph, grown.forest, core)
     gate, exits = _gated_exits(grown.gate, open_plan, ground.judged, ground.validation, config)
-    forest = (behind(gate, grown.forest) if gate else grown.forest).with_margins(exits.margins)
-    forest = replace(forest, clip_margin=exits.clip)
-    # the trees that these leave out cannot change a window's label, but the sum over a clip's windows
-    sure = config.forest.sure_exits and not ground.validation.several
-    plan = Plan(name, labels, graph, split_stages(forest, 0) if sure else forest, core)
+    forest = exits.on(behind(gate, grown.forest) if gate else grown.forest)
+    if config.forest.sure_exits:
+        forest = with_sure_exits(forest, ground.validation)
+    plan = Plan(name, labels, graph, forest, core)
     shift = round(np.log2(LOGIT_SCALE / config.forest.unit))
     last = dense_forest(len(labels), ground.trunk.quantised.heads[-1], shift, config.forest.unit)
     offered = sum(map(len, stage_features(graph, config.forest.features, _stages(ground, config))))
     return Fitted(plan, Plan(name, labels, graph, last, core), ground.trunk, offered, exits, gate)
+
+
+def with_sure_exits(forest: Forest, windows: Windows) -> Forest:
+    """Stages that leave out trees which cannot change a window's label, except where they change a sum over windows."""
+    return forest if windows.several else split_stages(forest, 0)
 
 
 def _stages(ground: Ground, config: Config) -> list[str | None]:

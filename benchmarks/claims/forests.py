@@ -64,7 +64,7 @@ def chosen_together(case: Case, forest: Forest, margins: str | None = None) -> F
     if margins:
         config = replace(config, forest=replace(config.forest, exit_margins=margins))
     found = choose_margins(plan_of(case, forest), case.maps["validation"], case.windows["validation"], config)
-    return replace(forest.with_margins(found.margins), clip_margin=found.clip)
+    return found.on(forest)
 
 
 def found_on_validation(case: Case, forest: Forest) -> Evidence:

@@ -22,13 +22,16 @@ def _envelope(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 
 def draw(path: Path, curves: Sequence[tuple[str, Sequence[Point], Point]]) -> None:
-    """Write an SVG of (name, curve, chosen point). The same curves give the same bytes."""
+    """Write an SVG of ("model, smoothing", curve, chosen point): a colour for each model, a line style for each way to
+    smooth. The same curves give the same bytes."""
+    parts = [name.rpartition(", ") for name, _, _ in curves]
+    models, ways = (list(dict.fromkeys(part[at] for part in parts)) for at in (0, 2))
     with matplotlib.rc_context({"svg.hashsalt": "stream", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        figure = Figure(figsize=(7, 5.5), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        for number, (name, points, chosen) in enumerate(curves):
-            color, style = f"C{number % 2}", STYLES[number // 2 % len(STYLES)]
+        for (name, points, chosen), (model, _, way) in zip(curves, parts, strict=True):
+            color, style = f"C{models.index(model)}", STYLES[ways.index(way) % len(STYLES)]
             look: dict[str, Any] = {"color": color, "linestyle": style}
             axes.step(*_envelope(points), where="post", label=name, linewidth=1.3, **look)
             axes.plot([chosen.alarms], [100 * chosen.misses], marker="o", color=color, fillstyle="none")
@@ -38,5 +41,6 @@ def draw(path: Path, curves: Sequence[tuple[str, Sequence[Point], Point]]) -> No
         axes.set_xlabel("false alarms an hour")
         axes.set_ylabel("misses, %")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, title="circles: thresholds chosen on validation", title_fontsize=8)
+        title = "circles: thresholds chosen on validation"
+        figure.legend(fontsize=8, title=title, title_fontsize=8, loc="outside lower center", ncols=2)
         figure.savefig(path, metadata={"Date": None})
