@@ -20,8 +20,8 @@ from hybrid.report.files import to_json
 from hybrid.report.formats import scale, significant
 
 COLORS = (
-    "#8a949e", "#1867a8", "#cc6a12", "#2a8a4d", "#7a4fb0", "#14929c", "#8a7a3a", "#b03a5b", "#c2a000", "#3f4a8c", "#e58fb1",
-    "#6b7f1e",
+    "#8a949e", "#1867a8", "#cc6a12", "#2a8a4d", "#7a4fb0", "#14929c", "#8a7a3a", "#b03a5b", "#c2a000", "#3f4a8c",
+    "#e58fb1", "#6b7f1e",
 )  # fmt: skip
 INK = "#17212b"
 BAR = 0.27  # inches of height for a map
