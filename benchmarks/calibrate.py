@@ -84,7 +84,8 @@ def make(core: Core, rounds: int, version_number: int, reserve: float, only: Seq
     samples = [*kernels(core, 1, rounds, only), *([] if only else [*overheads(core, 1, 2 * rounds), *copies(core)])]
     prices = envelope(samples, reserve)
     if only:
-        prices = dict(sorted((dict(find_table(core.name).prices) | prices).items()))
+        others = {part: price for part, price in find_table(core.name).prices.items() if part.split(".")[0] not in only}
+        prices = dict(sorted((others | prices).items()))
     print(f"{core.name}: {len(samples)} samples in {time.monotonic() - start:.0f} s")
     print("usual shapes\n" + told([s for s in samples if s.weight == 1], prices), flush=True)
     document = {

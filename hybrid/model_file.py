@@ -85,7 +85,7 @@ def load(folder: Path) -> Model:
         plan = Plan(str(document["name"]), tuple(map(str, document["labels"])), graph, forest, core)
         return Model(plan, dict(document["about"]))
     except (GraphError, ForestError, PlanError) as error:
-        raise ModelFileError(f"{folder / JSON_NAME}: {error}") from None
+        raise ModelFileError(f"{folder / JSON_NAME}: {error}: fit again with this version") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ModelFileError(f"{folder / JSON_NAME} is damaged ({type(error).__name__}: {error}): fit again") from None
 

@@ -15,7 +15,7 @@ from feature_extractors.ops.convolution import Conv, Depthwise
 from feature_extractors.ops.dct import dct
 from feature_extractors.ops.frame_energy import FrameEnergy
 from feature_extractors.ops.log_mel import log_mel
-from feature_extractors.ops.place import Place
+from feature_extractors.ops.place import OCTAVES, Place
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import fixed_point
 from feature_extractors.ops.zero_crossings import ZeroCrossings
@@ -171,7 +171,7 @@ class Shapes:
         yield Case(FrameEnergy(frame, hop), (pcm,), True)
         yield Case(FrameEnergy(hop // 2, hop, True), (pcm,), True)
         yield Case(ZeroCrossings(frame, hop), (pcm,), True)
-        yield Case(Place(32, 49), (self.energies(50),), True)
+        yield Case(Place(28, 49, 2, OCTAVES), (self.energies(50),), True)
         for width in (1, 6, 12):
             yield Case(Contrast(width), (self.energies(50),), True)
         yield Case(dct(bands, 10), (self.given((20, bands, 1), "int16"),), True)
@@ -236,7 +236,8 @@ class Shapes:
             yield Case(FrameEnergy(draw(2, 700), draw(1, 300), True), (pcm,), False)
             yield Case(ZeroCrossings(draw(2, 700), draw(1, 300)), (pcm,), False)
             times = draw(2, 200)
-            yield Case(Place(draw(1, times), times, draw(1, min(4, times))), (self.energies(times),), False)
+            place = Place(draw(1, times), times, draw(1, min(4, times)), draw(1, 40))
+            yield Case(place, (self.energies(times),), False)
             times = draw(2, 200)
             yield Case(Contrast(draw(1, times)), (self.energies(times),), False)
             bands = draw(2, 90)

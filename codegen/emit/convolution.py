@@ -14,6 +14,9 @@ from feature_extractors.graph import FeatureMap
 from feature_extractors.ops.base import SUFFIX
 from feature_extractors.ops.convolution import BLOCK, BLOCK_TAPS, HIGH_WORD, Conv, Depthwise, fold, up4
 
+SPLIT = [0, 2, 1, 3]
+"""Taps of a four in the order in which a word of bytes is taken apart."""
+
 
 class _Convolution(Emitter):
     scratch: ClassVar[str] = ""
@@ -24,7 +27,7 @@ class _Convolution(Emitter):
         assert isinstance(op, Conv | Depthwise)
         high = int(op.shift.min()) >= HIGH_WORD  # then the table holds shifts less this
         out.line("HYB_ALIGNED")
-        out.table(f"{name}_weights", self.packed(item))
+        out.table(f"{name}_weights", self.packed(item, sources))
         shift = (op.shift - HIGH_WORD if high else op.shift).astype(np.uint8)
         for table, values in (("bias", op.bias), ("multiplier", op.multiplier), ("shift", shift)):
             out.table(f"{name}_{table}", np.pad(values, (0, up4(len(values)) - len(values))))
@@ -32,7 +35,8 @@ class _Convolution(Emitter):
         geometry = (times, bands, channels, *item.value.shape[1:], *op.kernel, *op.stride, op.pad[0], op.pad[2])
         with out.block(f"static const hyb_layer {name}_layer =", "};"):
             out.line(f"{name}_weights, {name}_bias, {name}_multiplier, {name}_shift,")
-            out.line(f"{', '.join(map(str, (*geometry, *self.window(item), int(high))))}")
+            flags = (int(high), int(self.point(item, sources)))
+            out.line(f"{', '.join(map(str, (*geometry, *self.window(item), *flags)))}")
 
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
         kernel = f"hyb_{self.op}_{SUFFIX[sources[0].value.dtype]}_{SUFFIX[item.value.dtype]}"
@@ -42,8 +46,12 @@ class _Convolution(Emitter):
         ]
 
     @abstractmethod
-    def packed(self, item: FeatureMap) -> np.ndarray:
+    def packed(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> np.ndarray:
         """The weights in the order in which the kernel reads them, int8."""
+
+    def point(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> bool:
+        """Whether a single position is computed straight from the input."""
+        return False
 
     @abstractmethod
     def window(self, item: FeatureMap) -> tuple[int, int]:
@@ -55,12 +63,18 @@ class _Standard(_Convolution):
     op: ClassVar[str] = "conv"
     scratch: ClassVar[str] = "scratch, "
 
-    def packed(self, item: FeatureMap) -> np.ndarray:
+    def packed(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> np.ndarray:
         assert isinstance(item.op, Conv)
         channels, (taps, _) = len(item.op.weights), self.window(item)
         rows = item.op.weights.reshape(channels, -1)
         rows = np.pad(rows, ((0, up4(channels) - channels), (0, taps - rows.shape[1])))
+        if item.op.splits(sources[0].value):
+            rows = rows.reshape(-1, taps // 4, 4)[:, :, SPLIT].reshape(-1, taps)
         return rows.reshape(-1, 2, taps).transpose(0, 2, 1)
+
+    def point(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> bool:
+        assert isinstance(item.op, Conv)
+        return item.op.point(sources[0].value)
 
     def window(self, item: FeatureMap) -> tuple[int, int]:
         assert isinstance(item.op, Conv)
@@ -78,7 +92,7 @@ class _Standard(_Convolution):
 class _Depthwise(_Convolution):
     op: ClassVar[str] = "depthwise"
 
-    def packed(self, item: FeatureMap) -> np.ndarray:
+    def packed(self, item: FeatureMap, sources: Sequence[FeatureMap]) -> np.ndarray:
         assert isinstance(item.op, Depthwise)
         return item.op.weights
 

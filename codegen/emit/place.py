@@ -8,7 +8,7 @@ from typing import ClassVar
 from codegen.cwriter import CWriter
 from codegen.emit.base import Emitter, emits
 from feature_extractors.graph import FeatureMap
-from feature_extractors.ops.place import Place
+from feature_extractors.ops.place import STEPS, Place
 
 
 @emits
@@ -21,4 +21,5 @@ class _Place(Emitter):
     def call(self, item: FeatureMap, sources: Sequence[FeatureMap], name: str) -> list[str]:
         assert isinstance(item.op, Place)
         op = item.op
-        return [f"out[0] = hyb_place(in0, {sources[0].value.shape[0]}, {op.frames}, {op.places}, {op.step});"]
+        energies, deep = sources[0].value.shape[0], STEPS * op.octaves
+        return [f"out[0] = hyb_place(in0, {energies}, {op.frames}, {op.places}, {op.step}, {deep});"]

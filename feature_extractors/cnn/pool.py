@@ -49,7 +49,7 @@ def pool_key(
     used = {"placed": mel.placed, "place_step": mel.placed, "keep_bands": mel.keep_bands}
     heard = {k: v for k, v in asdict(mel).items() if used.get(k, True)}
     if mel.placed:
-        heard["place"] = "by centred energies"
+        heard["place"] = "over the most sound"
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]
     return ["pool", POOL_VERSION, torch.__version__, seed, shared, heard, digests, list(rest)]
 

@@ -184,6 +184,14 @@ class Conv(_Windowed):
     def rules(self, inputs: Sequence[Value]) -> tuple[Rule, ...]:
         return self._window_rules(All())
 
+    def splits(self, given: Value) -> bool:
+        """Whether the kernel takes fours of its inputs apart: pointwise over bytes."""
+        return self.kernel == (1, 1) and given.dtype != "int16"
+
+    def point(self, given: Value) -> bool:
+        """Whether the kernel computes a single position straight from its inputs, with no window beside them."""
+        return self.splits(given) and self._fast and self.weights.shape[3] % 4 == 0
+
     def cost(self, inputs: Sequence[Value]) -> Cost:
         fan_in = int(np.prod(self.weights.shape[1:]))
         element = 2 if inputs[0].dtype == "int16" else 1
@@ -192,6 +200,8 @@ class Conv(_Windowed):
     def work(self, inputs: Sequence[Value], box: Box) -> dict[str, int]:
         (times, bands, channels), (first, last) = (b - a for a, b in box), box[2]
         windows, taps = self._windows(inputs, box), up4(int(np.prod(self.weights.shape[1:])))
+        if self.point(inputs[0]) and times == bands == 1 and first % 4 == last % 4 == 0:
+            return parts("conv_point", calls=1, fours=channels // 4, four_taps=channels // 4 * taps)
         together = bands == self._positions(fold(inputs[0].shape, self.fold_bands))[1] and taps <= BLOCK_TAPS
         blocks = times * bands // BLOCK if together and self._fast else 0
         alone = times * bands - BLOCK * blocks

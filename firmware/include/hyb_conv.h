@@ -3,7 +3,8 @@
  *
  * Weights stand as [channel pair][tap][2]: the taps of a channel in the order (kt, kb, input channel), zeros up to a
  * multiple of 4 taps, and zeros up to a multiple of 4 channels. So a word holds two neighbouring taps of two channels,
- * and one SXTB16 gives a channel's pair. */
+ * and one SXTB16 gives a channel's pair. A pointwise convolution over bytes has the taps of each four as 0, 2, 1, 3:
+ * that is how SXTB16 takes a word of its input apart. */
 #ifndef HYB_CONV_H
 #define HYB_CONV_H
 #include "hyb_core.h"
@@ -22,6 +23,22 @@
 
 HYB_DEFINE_WIDEN(u8, uint8_t)
 HYB_DEFINE_WIDEN(s8, int8_t)
+
+/* Bytes 0, 2 and 1, 3 of a word, as int16. */
+#define HYB_DEFINE_SPLIT(suffix, type)                                                                                 \
+  static inline hyb_two_words hyb_split_##suffix(const type *from) {                                                   \
+    const uint32_t word = hyb_load(from);                                                                              \
+    const hyb_two_words two = {hyb_even_##suffix(word), hyb_odd_##suffix(word)};                                       \
+    return two;                                                                                                        \
+  }                                                                                                                    \
+  static inline void hyb_split_4_##suffix(int16_t *to, const type *from) {                                             \
+    const hyb_two_words two = hyb_split_##suffix(from);                                                                \
+    hyb_store(to, two.a);                                                                                              \
+    hyb_store(to + 2, two.b);                                                                                          \
+  }
+
+HYB_DEFINE_SPLIT(u8, uint8_t)
+HYB_DEFINE_SPLIT(s8, int8_t)
 
 static inline void hyb_widen_4_s16(int16_t *to, const int16_t *from) {
   hyb_store(to, hyb_load(from));
@@ -46,8 +63,7 @@ typedef struct {
 } hyb_conv_sums_of_4;
 
 /* Four taps of channels 0 .. 3 at one position. w, v: of channels 0 and 1, and of 2 and 3. */
-static inline void hyb_conv_taps(hyb_conv_sums_of_4 *sum, const int16_t *x, const int8_t *w, const int8_t *v) {
-  const hyb_two_words two = hyb_load_two(x);
+static inline void hyb_conv_taps(hyb_conv_sums_of_4 *sum, hyb_two_words two, const int8_t *w, const int8_t *v) {
   hyb_two_words pair = hyb_load_two(w);
   sum->a = hyb_mac_d(two.a, hyb_even_s8(pair.a), sum->a);
   sum->b = hyb_mac_d(two.a, hyb_odd_s8(pair.a), sum->b);
@@ -60,35 +76,54 @@ static inline void hyb_conv_taps(hyb_conv_sums_of_4 *sum, const int16_t *x, cons
   sum->d = hyb_mac_d(two.b, hyb_odd_s8(pair.b), sum->d);
 }
 
+/* Sums of four channels over taps that `load` brings, four at a time; moves *w past the channels' weights. */
+#define HYB_DEFINE_CONV_FOUR(name, type, load)                                                                         \
+  HYB_INLINED hyb_conv_sums_of_4 hyb_conv_four_##name(const type *x, const int8_t **w, int32_t taps,                   \
+                                                      const int32_t *bias) {                                           \
+    hyb_conv_sums_of_4 sum = {bias[0], bias[1], bias[2], bias[3]};                                                     \
+    const int8_t *at = *w, *end = at + 2 * taps, *other = end;                                                         \
+    if ((taps & 4) != 0) {                                                                                             \
+      hyb_conv_taps(&sum, load(x), at, other);                                                                         \
+      x += 4, at += 8, other += 8;                                                                                     \
+    }                                                                                                                  \
+    for (; at != end; x += 8, at += 16, other += 16) {                                                                 \
+      hyb_conv_taps(&sum, load(x), at, other);                                                                         \
+      hyb_conv_taps(&sum, load(x + 4), at + 8, other + 8);                                                             \
+    }                                                                                                                  \
+    *w = other;                                                                                                        \
+    return sum;                                                                                                        \
+  }
+
+HYB_DEFINE_CONV_FOUR(u8, uint8_t, hyb_split_u8)
+HYB_DEFINE_CONV_FOUR(s8, int8_t, hyb_split_s8)
+HYB_DEFINE_CONV_FOUR(s16, int16_t, hyb_load_two)
+
+/* Four outputs of a layer with `high` shifts. */
+#define HYB_CONV_STORE_4(suffix, type, sum, m, s, to)                                                                  \
+  do {                                                                                                                 \
+    (to)[0] = (type)hyb_half_##suffix(hyb_scaled((sum).a, (m)[0], (s)[0]));                                            \
+    (to)[1] = (type)hyb_half_##suffix(hyb_scaled((sum).b, (m)[1], (s)[1]));                                            \
+    (to)[2] = (type)hyb_half_##suffix(hyb_scaled((sum).c, (m)[2], (s)[2]));                                            \
+    (to)[3] = (type)hyb_half_##suffix(hyb_scaled((sum).d, (m)[3], (s)[3]));                                            \
+  } while (0)
+
 /* Channels [c0, c1) of the position at `to`. x: `taps` int16, 8-byte aligned. */
 #define HYB_DEFINE_CONV_AT_1(suffix, type)                                                                             \
   HYB_SHARED void hyb_conv_at_1_##suffix(const hyb_layer *p, const int16_t *x, int32_t c0, int32_t c1, int32_t *acc,   \
                                          type *to) {                                                                   \
     const int8_t *w = p->weights + (c0 & ~3) * p->taps;                                                                \
-    for (int32_t c = c0 & ~3; c < c1; c += 4) {                                                                        \
-      const int32_t *bias = p->bias + c, *m = p->multiplier + c;                                                       \
-      const uint8_t *s = p->shift + c;                                                                                 \
-      hyb_conv_sums_of_4 sum = {bias[0], bias[1], bias[2], bias[3]};                                                   \
-      const int8_t *end = w + 2 * p->taps, *v = end;                                                                   \
-      const int16_t *at = x;                                                                                           \
-      if ((p->taps & 4) != 0) {                                                                                        \
-        hyb_conv_taps(&sum, at, w, v);                                                                                 \
-        at += 4, w += 8, v += 8;                                                                                       \
-      }                                                                                                                \
-      for (; w != end; at += 8, w += 16, v += 16) {                                                                    \
-        hyb_conv_taps(&sum, at, w, v);                                                                                 \
-        hyb_conv_taps(&sum, at + 4, w + 8, v + 8);                                                                     \
-      }                                                                                                                \
-      w = v;                                                                                                           \
-      if (p->high && c >= c0 && c + 4 <= c1) {                                                                         \
-        to[c] = (type)hyb_half_##suffix(hyb_scaled(sum.a, m[0], s[0]));                                                \
-        to[c + 1] = (type)hyb_half_##suffix(hyb_scaled(sum.b, m[1], s[1]));                                            \
-        to[c + 2] = (type)hyb_half_##suffix(hyb_scaled(sum.c, m[2], s[2]));                                            \
-        to[c + 3] = (type)hyb_half_##suffix(hyb_scaled(sum.d, m[3], s[3]));                                            \
-      } else {                                                                                                         \
-        const int32_t first = hyb_max(c, c0);                                                                          \
+    const int32_t *bias = p->bias + (c0 & ~3), *m = p->multiplier + (c0 & ~3);                                         \
+    const uint8_t *s = p->shift + (c0 & ~3);                                                                           \
+    type *at = to + (c0 & ~3), *const end = to + c1;                                                                   \
+    const int32_t taps = p->taps, detour = !p->high || ((c0 | c1) & 3) != 0;                                           \
+    for (; at < end; at += 4, bias += 4, m += 4, s += 4) {                                                             \
+      const hyb_conv_sums_of_4 sum = hyb_conv_four_s16(x, &w, taps, bias);                                             \
+      if (detour) {                                                                                                    \
+        const int32_t c = (int32_t)(at - to), first = hyb_max(c, c0);                                                  \
         acc[0] = sum.a, acc[1] = sum.b, acc[2] = sum.c, acc[3] = sum.d;                                                \
         hyb_store_##suffix(p, acc + (first - c), first, hyb_min(c + 4, c1), to);                                       \
+      } else {                                                                                                         \
+        HYB_CONV_STORE_4(suffix, type, sum, m, s, at);                                                                 \
       }                                                                                                                \
     }                                                                                                                  \
   }
@@ -172,7 +207,29 @@ HYB_DEFINE_CONV_AT_4(u8, uint8_t)
 HYB_DEFINE_CONV_AT_4(s8, int8_t)
 HYB_DEFINE_CONV_AT_4(s16, int16_t)
 
+/* A `point`: channels [c0, c1), whole fours, of the position at `to`, straight from the bytes at x. */
+#define HYB_DEFINE_CONV_POINT(is, it, os, ot)                                                                          \
+  HYB_SHARED void hyb_conv_point_##is##_##os(const hyb_layer *p, const it *x, int32_t c0, int32_t c1, ot *to) {        \
+    const int8_t *w = p->weights + c0 * p->taps;                                                                       \
+    const int32_t *bias = p->bias + c0, *m = p->multiplier + c0;                                                       \
+    const uint8_t *s = p->shift + c0;                                                                                  \
+    const int32_t taps = p->taps;                                                                                      \
+    ot *const end = to + c1;                                                                                           \
+    for (to += c0; to != end; to += 4, bias += 4, m += 4, s += 4) {                                                    \
+      const hyb_conv_sums_of_4 sum = hyb_conv_four_##is(x, &w, taps, bias);                                            \
+      HYB_CONV_STORE_4(os, ot, sum, m, s, to);                                                                         \
+    }                                                                                                                  \
+  }
+
 #else
+
+#define HYB_DEFINE_SPLIT(suffix, type)                                                                                 \
+  static inline void hyb_split_4_##suffix(int16_t *to, const type *from) {                                             \
+    to[0] = from[0], to[1] = from[2], to[2] = from[1], to[3] = from[3];                                                \
+  }
+
+HYB_DEFINE_SPLIT(u8, uint8_t)
+HYB_DEFINE_SPLIT(s8, int8_t)
 
 #define HYB_WIDEN(suffix, to, from, n)                                                                                 \
   do {                                                                                                                 \
@@ -213,6 +270,31 @@ HYB_DEFINE_CONV_AT_1(s16, int16_t)
 
 #endif
 
+/* Elements of the input before the one position that a pointwise convolution looks at. */
+static inline int32_t hyb_conv_under(const hyb_layer *p, int32_t t, int32_t b) {
+  return (t * p->stride_t * p->in_bands + b * p->stride_b) * p->in_channels;
+}
+
+/* n elements as the taps of a pointwise convolution, zeros up to a multiple of 4. */
+#define HYB_DEFINE_TAPS(suffix, type)                                                                                  \
+  static inline void hyb_conv_taps_of_##suffix(int16_t *to, const type *from, int32_t n) {                             \
+    for (; n >= 4; n -= 4, to += 4, from += 4) hyb_split_4_##suffix(to, from);                                         \
+    if (n > 0) {                                                                                                       \
+      to[0] = from[0];                                                                                                 \
+      to[1] = n > 2 ? from[2] : 0;                                                                                     \
+      to[2] = n > 1 ? from[1] : 0;                                                                                     \
+      to[3] = 0;                                                                                                       \
+    }                                                                                                                  \
+  }
+
+HYB_DEFINE_TAPS(u8, uint8_t)
+HYB_DEFINE_TAPS(s8, int8_t)
+
+static inline void hyb_conv_taps_of_s16(int16_t *to, const int16_t *from, int32_t n) {
+  for (int32_t k = n; (k & 3) != 0; k++) to[k] = 0;
+  HYB_WIDEN(s16, to, from, n);
+}
+
 /* The window of output position (t, b) as `taps` int16, zeros in the padding. */
 #define HYB_DEFINE_GATHER(suffix, type)                                                                                \
   HYB_SHARED void hyb_conv_window_##suffix(const hyb_layer *p, const type *in, int32_t t, int32_t b, int16_t *x) {     \
@@ -235,10 +317,7 @@ HYB_DEFINE_CONV_AT_1(s16, int16_t)
   }                                                                                                                    \
   HYB_SHARED void hyb_conv_gather_##suffix(const hyb_layer *p, const type *in, int32_t t, int32_t b, int16_t *x) {     \
     if (p->kernel_t * p->kernel_b == 1) { /* pointwise */                                                              \
-      const type *from = in + (t * p->stride_t * p->in_bands + b * p->stride_b) * p->in_channels;                      \
-      int32_t n = p->in_channels;                                                                                      \
-      for (int32_t k = n; k < p->taps; k++) x[k] = 0;                                                                  \
-      HYB_WIDEN(suffix, x, from, n);                                                                                   \
+      hyb_conv_taps_of_##suffix(x, in + hyb_conv_under(p, t, b), p->in_channels);                                      \
     } else {                                                                                                           \
       hyb_conv_window_##suffix(p, in, t, b, x);                                                                        \
     }                                                                                                                  \
@@ -270,15 +349,27 @@ static inline int16_t *hyb_conv_scratch(const hyb_layer *p, void *scratch) {
     }                                                                                                                  \
   }
 #define HYB_CONV_BLOCKS(is, os) hyb_conv_blocks_##is##_##os(p, in, box, &at, acc, x, out)
+#define HYB_OF_u8(...) __VA_ARGS__
+#define HYB_OF_s8(...) __VA_ARGS__
 #else
 #define HYB_DEFINE_CONV_BLOCKS(is, it, os, ot)
 #define HYB_CONV_BLOCKS(is, os) (void)0
+#define HYB_OF_u8(...)
+#define HYB_OF_s8(...)
 #endif
+#define HYB_OF_s16(...)
+
+/* Whether a box is one position, and whole fours of channels. */
+static inline int32_t hyb_is_one(const hyb_box *box) {
+  return box->t1 - box->t0 == 1 && box->b1 - box->b0 == 1 && ((box->c0 | box->c1) & 3) == 0;
+}
 
 /* A box of the output. in, out: whole maps; scratch: see hyb_conv_scratch, 8-byte aligned. */
 #define HYB_DEFINE_CONV(is, it, os, ot)                                                                                \
   HYB_DEFINE_CONV_BLOCKS(is, it, os, ot)                                                                               \
-  HYB_SHARED void hyb_conv_##is##_##os(const hyb_layer *p, const it *in, const hyb_box *box, void *scratch, ot *out) { \
+  HYB_OF_##is(HYB_DEFINE_CONV_POINT(is, it, os, ot))                                                                   \
+  HYB_SHARED void hyb_conv_box_##is##_##os(const hyb_layer *p, const it *in, const hyb_box *box, void *scratch,        \
+                                           ot *out) {                                                                  \
     int32_t *acc = (int32_t *)scratch;                                                                                 \
     int16_t *x = hyb_conv_scratch(p, scratch);                                                                         \
     hyb_walk at = hyb_first(box);                                                                                      \
@@ -287,6 +378,14 @@ static inline int16_t *hyb_conv_scratch(const hyb_layer *p, void *scratch) {
       hyb_conv_gather_##is(p, in, at.t, at.b, x);                                                                      \
       hyb_conv_at_1_##os(p, x, box->c0, box->c1, acc, out + hyb_offset(p, &at));                                       \
     }                                                                                                                  \
+  }                                                                                                                    \
+  HYB_SHARED void hyb_conv_##is##_##os(const hyb_layer *p, const it *in, const hyb_box *box, void *scratch, ot *out) { \
+    HYB_OF_##is(if (p->point && hyb_is_one(box)) {                                                                     \
+      const int32_t to = (box->t0 * p->bands + box->b0) * p->channels;                                                 \
+      hyb_conv_point_##is##_##os(p, in + hyb_conv_under(p, box->t0, box->b0), box->c0, box->c1, out + to);             \
+      return;                                                                                                          \
+    })                                                                                                                 \
+    hyb_conv_box_##is##_##os(p, in, box, scratch, out);                                                                \
   }
 
 HYB_FOR_TYPES(HYB_DEFINE_CONV)

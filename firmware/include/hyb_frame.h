@@ -158,54 +158,37 @@ static inline void hyb_zero_crossings(const int16_t *pcm, int32_t frame, int32_t
   for (int32_t t = t0; t < t1; t++) out[t] = (int16_t)hyb_sign_changes(pcm + t * hop, frame);
 }
 
-/* The least and the largest of n numbers, none below 0. */
-HYB_INLINED void hyb_least_and_most(const int16_t *x, int32_t n, int32_t *least, int32_t *most) {
+/* The largest of n numbers, none below 0. */
+HYB_INLINED int32_t hyb_largest(const int16_t *x, int32_t n) {
 #ifdef HYB_SIMD
-  uint32_t low = hyb_pair(x[n - 1], x[n - 1]), high = low;
-  for (int32_t left = n / 2; left > 0; left--, x += 2) {
-    const uint32_t pair = hyb_load(x);
-    low = hyb_lanes_min_s16(low, pair);
-    high = hyb_lanes_max_s16(high, pair);
-  }
-  *least = hyb_min(hyb_low(low), hyb_high(low));
-  *most = hyb_max(hyb_low(high), hyb_high(high));
+  uint32_t high = hyb_pair(x[n - 1], x[n - 1]);
+  for (int32_t left = n / 2; left > 0; left--, x += 2) high = hyb_lanes_max_s16(high, hyb_load(x));
+  return hyb_max(hyb_low(high), hyb_high(high));
 #else
-  *least = INT16_MAX;
-  *most = 0;
-  for (int32_t t = 0; t < n; t++) {
-    *most = hyb_max(*most, x[t]);
-    *least = hyb_min(*least, x[t]);
-  }
+  int32_t most = 0;
+  for (const int16_t *end = x + n; x != end; x++) most = hyb_max(most, *x);
+  return most;
 #endif
 }
 
-/* What an energy weighs, 2**10 and less. above: 1/256 of an octave each over what lies 11 octaves under the loudest;
- * the chords of the lowest octave lie below 1, so that what weighs nothing needs no branch. */
-static inline int32_t hyb_place_weight(int32_t above) {
-  const int32_t x = hyb_max(above, 0);
-  return ((256 + (x & 255)) << (x >> 8)) >> 9;
-}
-
-/* First of `frames` frames around the centre of n log2 energies, at one of `places` multiples of `step` beside 0;
- * feature_extractors/ops/place.py. */
-HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t places, int32_t step) {
-  int32_t quietest, loudest, total = 0, totals = 0;
-  hyb_least_and_most(energies, n, &quietest, &loudest);
-  const int32_t lowest = loudest - 2816, least = hyb_place_weight(quietest - lowest);
-  for (const int16_t *e = energies, *end = e + n; e != end; e++) {
-    total += hyb_place_weight(*e - lowest);
-    totals += total; /* in the end n - t times the weight of every frame t */
+/* First of the `frames` frames that hold the most sound, by n log2 energies, at one of `places` multiples of `step`
+ * beside 0. What lies more than `deep` under the loudest counts as nothing; feature_extractors/ops/place.py. */
+HYB_SHARED int16_t hyb_place(const int16_t *energies, int32_t n, int32_t frames, int32_t places, int32_t step,
+                             int32_t deep) {
+  const int32_t lowest = hyb_largest(energies, n) - deep;
+  const int16_t *leaves = energies, *enters = energies + frames;
+  int32_t sum = 0, most = 0, first = 0, last = 0; /* sums less that of the first place */
+  for (int32_t place = 1; place <= places; place++) {
+    for (int32_t left = step; left > 0; left--) {
+      sum += hyb_max(*enters++ - lowest, 0) - hyb_max(*leaves++ - lowest, 0);
+    }
+    if (sum > most) {
+      most = sum;
+      first = place;
+    }
+    if (sum == most) last = place;
   }
-  const int32_t moment = n * total - totals - n * (n - 1) / 2 * least;
-  total -= n * least;
-  if (total == 0) return (int16_t)(places / 2 * step); /* all alike */
-  int32_t first = 0;
-  int32_t rest = 2 * moment + (step + 1 - frames) * total;
-  for (int32_t left = places; left > 0; left--) {
-    rest -= 2 * step * total;
-    if (rest >= 0) first += step;
-  }
-  return (int16_t)first;
+  return (int16_t)((first + last) / 2 * step);
 }
 
 /* How unsteady n values x are, after sums over `width` neighbours: the largest sum less the mean one (times their

@@ -21,6 +21,7 @@ typedef struct {
   int32_t taps;  /* conv: weights of a channel, a multiple of 4 */
   int32_t block; /* conv: positions computed together, 1 or 4 */
   int32_t high;  /* whether all shifts are above 32, so that the high word of a product is enough */
+  int32_t point; /* conv: pointwise over fours of bytes, with `high`; a single position needs no window */
 } hyb_layer;
 
 /* The part of a kernel's window at one output position that lies inside the input. */

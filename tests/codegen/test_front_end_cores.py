@@ -114,16 +114,17 @@ def test_a_frame_stays_within_its_instructions(frame, tmp_path):
 
 @pytest.mark.parametrize("core", CORES)
 def test_energies_say_the_same_place_and_contrast_on_every_core(core, tmp_path):
-    lines = ['#include "hyb_frame.h"', "int16_t x[512], out[2]; int32_t n, frames, places, step, width;"]
-    place = entry("place", "out[0] = hyb_place(x, n, frames, places, step)")
+    lines = ['#include "hyb_frame.h"', "int16_t x[512], out[2]; int32_t n, frames, places, step, deep, width;"]
+    place = entry("place", "out[0] = hyb_place(x, n, frames, places, step, deep)")
     emulated = linked([*lines, place, entry("contrast", "hyb_contrast(x, n, width, 5, 0, out)")], core, tmp_path)
     rng = np.random.default_rng(0)
     for number in range(300):
         n = int(rng.choice([1, 2, 3, 49, 50, 512])) if number % 2 else int(rng.integers(1, 100))
         width, frames, step = (int(rng.integers(1, n + 1)) for _ in range(3))
         energies = rng.integers(0, int(rng.choice([2, 300, 9000])), n) + int(rng.choice([0, 6000]))
-        op = Place(frames, n, step)
-        for name, value in (("n", n), ("frames", frames), ("places", op.places), ("step", step), ("width", width)):
+        op = Place(frames, n, step, int(rng.choice([1, 2, 10, 40])))
+        given = {"n": n, "frames": frames, "places": op.places, "step": step, "deep": 256 * op.octaves, "width": width}
+        for name, value in given.items():
             emulated.write(name, np.array([value], "<i4"))
         emulated.write("x", energies.astype("<i2"))
         emulated.call("run_place")

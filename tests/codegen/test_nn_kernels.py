@@ -15,7 +15,7 @@ from codegen.target.emulator import Emulator
 from codegen.target.image import read_image
 from feature_extractors.ops.affine import Affine
 from feature_extractors.ops.base import DTYPES
-from feature_extractors.ops.convolution import Conv, Depthwise
+from feature_extractors.ops.convolution import HIGH_WORD, Conv, Depthwise
 from feature_extractors.ops.pool import Pool
 from feature_extractors.ops.requant import requantise
 from feature_extractors.tiles import whole
@@ -62,7 +62,7 @@ class Draw:
                 "shift": shift}  # fmt: skip
 
     def case(self):
-        return self.one(self.conv, self.pointwise, self.depthwise, self.depthwise, self.pool, self.affine)()
+        return self.one(self.conv, self.pointwise, self.point, self.depthwise, self.depthwise, self.pool, self.affine)()
 
     def _window(self, kernel):
         pad = tuple(self.int(0, k - 1) if self.int(0, 1) else 0 for k in (kernel[0], kernel[0], kernel[1], kernel[1]))
@@ -79,6 +79,14 @@ class Draw:
     def pointwise(self):
         shape = (self.int(1, 9), self.int(1, 6), self.int(1, 40))
         return self._conv((1, 1), shape[2], self.int(1, 20), shape, False)
+
+    def point(self):
+        """Fours of bytes, a position at a time."""
+        inputs, channels, dtype = 4 * self.int(1, 10), 4 * self.int(1, 5), self.one("uint8", "int8")
+        op = Conv(weights=self.weights(channels, 1, 1, inputs), fold_bands=False, group=4 * self.int(1, channels // 4),
+                  stride=(self.int(1, 3), self.int(1, 2)), pad=(0, 0, 0, 0), dtype=self.one(*DTYPES),
+                  **self.scaling(channels, inputs**0.5 * 9000))  # fmt: skip
+        return Case(op, (self.given((self.int(1, 9), self.int(1, 6), inputs), dtype),))
 
     def _conv(self, kernel, inputs, channels, shape, fold):
         dtype = self.one(*DTYPES)
@@ -210,6 +218,20 @@ def test_the_simd_path_is_what_a_core_with_the_dsp_extension_runs(compiler):
     with_dsp, without = (OnEmulator(cases(0), cpu, compiler, FLAGS) for cpu in ("cortex-m4", "cortex-m0plus"))
     assert "hyb_conv_sums_at_4" in {s.partition(".")[0] for s in with_dsp.image.symbols}
     assert "hyb_conv_sums_at_4" not in {s.partition(".")[0] for s in without.image.symbols}
+
+
+def test_a_single_position_of_bytes_needs_no_window():
+    draw = Draw(5)
+    while (case := draw.point()).op.shift.min() < HIGH_WORD or case.op.dtype != "uint8":
+        pass
+    bench, kind = OnEmulator([case], "cortex-m4", None, FLAGS), {"int8": "s8", "uint8": "u8"}[case.inputs[0].dtype]
+    bench.tiles(0)
+    code, executed = bench.emulator.image, bench.emulator.executed
+    ran = {name: any(executed[(s.address - code.code_base) // 2] for s in code.variants(name))
+           for name in (f"hyb_conv_point_{kind}_u8", f"hyb_conv_gather_{kind}")}  # fmt: skip
+    assert list(ran.values()) == [True, False]
+    assert all(set(case.op.work([bench.maps[0][1][0].value], bench.maps[0][0].grid.box(t))) == {
+        "conv_point.calls", "conv_point.fours", "conv_point.four_taps"} for t in range(bench.maps[0][0].grid.size))
 
 
 @pytest.mark.parametrize("cpu", ["cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"])

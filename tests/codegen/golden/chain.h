@@ -3,10 +3,10 @@
  * Use: #define CHAIN_IMPLEMENTATION in one C or C++ file before including this header.
  * Input: 16 int16 samples at 16000 Hz.
  * Forest: 2 stages, 2 trees, 3 nodes, 3 features.
- * Costs: instructions of a cortex-m4, from version 2 of its price table (zig 0.17.0).
+ * Costs: instructions of a cortex-m4, from version 3 of its price table (zig 0.17.0).
  * Maps, in order of computation (shape is time x band x channel):
- *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 413 instructions (4 MAC) a tile; for top, trees
- *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 210 instructions (0 MAC) a tile; for trees
+ *   avg: conv 4x1x1 int16, on demand, tile 1x1x1, 392 instructions (4 MAC) a tile; for top, trees
+ *   top: pool 2x1x1 int16, on demand, tile 1x1x1, 209 instructions (0 MAC) a tile; for trees
  */
 #ifndef CHAIN_H
 #define CHAIN_H
@@ -34,8 +34,8 @@ extern "C" {
 #define CHAIN_MAPS 2
 #define CHAIN_TILES 6
 /* Bounds of `.cost`, in instructions of a cortex-m4, front end included: no input leaves them. */
-#define CHAIN_COST_MAX 2473
-#define CHAIN_COST_MIN 1245
+#define CHAIN_COST_MAX 2389
+#define CHAIN_COST_MIN 1218
 /* Scores and margins divided by this are logits. */
 #define CHAIN_SCORE_ONE 100
 
@@ -172,10 +172,10 @@ void chain_init(chain_context *ctx);
 #ifdef CHAIN_KEEP_SAMPLES
 #define CHAIN_COST_FRAME 1326
 #define CHAIN_COST_PUSH 252
-#define CHAIN_COST_DECIDE_MAX 2872
+#define CHAIN_COST_DECIDE_MAX 2788
 #define CHAIN_COST_CENTRED 63
 #else
-#define CHAIN_COST_FRAME 928
+#define CHAIN_COST_FRAME 907
 #define CHAIN_COST_PUSH 126
 #define CHAIN_COST_DECIDE_MAX 912
 #define CHAIN_COST_CENTRED 63
@@ -194,11 +194,11 @@ chain_result chain_decide(chain_context *ctx);
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
 #ifdef CHAIN_KEEP_SAMPLES
-#define CHAIN_WITHIN_MIN 419
-#define CHAIN_WITHIN_MAX 3419
+#define CHAIN_WITHIN_MIN 455
+#define CHAIN_WITHIN_MAX 3371
 #else
-#define CHAIN_WITHIN_MIN 419
-#define CHAIN_WITHIN_MAX 1459
+#define CHAIN_WITHIN_MIN 455
+#define CHAIN_WITHIN_MAX 1495
 #endif
 chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
 #endif
@@ -208,7 +208,7 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget);
  * From CHAIN_WITHIN_MAX on, a budget changes nothing. One too small for any work gives the prior's
  * class, 0, with stage -1 and margin 0; that takes at most CHAIN_WITHIN_MIN. */
 #define CHAIN_WITHIN_MIN 208
-#define CHAIN_WITHIN_MAX 2809
+#define CHAIN_WITHIN_MAX 2725
 chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget);
 #endif
 /* Decide one window of CHAIN_WINDOW samples. ctx->scores holds the scores afterwards. */
@@ -264,7 +264,7 @@ static const uint8_t chain_avg_shift[4] = {
 };
 static const hyb_layer chain_avg_layer = {
   chain_avg_weights, chain_avg_bias, chain_avg_multiplier, chain_avg_shift,
-  16, 1, 1, 1, 1, 4, 1, 4, 1, 0, 0, 4, 4, 0
+  16, 1, 1, 1, 1, 4, 1, 4, 1, 0, 0, 4, 4, 0, 0
 };
 #ifdef CHAIN_STREAM
 HYB_SHARED void chain_avg_compute(chain_context *ctx, int32_t row) {
@@ -283,7 +283,7 @@ static inline int16_t *chain_avg_at(chain_context *ctx)
 HYB_SHARED void chain_avg_row(chain_context *ctx, int32_t row) {
   HYB_ON_COMPUTE(ctx, 0, 0);
   hyb_memo_set(ctx->avg_rows, row);
-  ctx->cost += 476u;
+  ctx->cost += 455u;
   chain_avg_compute(ctx, row);
 }
 HYB_SHARED void chain_avg_rows(chain_context *ctx, int32_t first, int32_t last) {
@@ -319,7 +319,7 @@ HYB_SHARED void chain_avg_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 0, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.avg_map, tile);
-  ctx->cost += 413u;
+  ctx->cost += 392u;
   chain_avg_compute(ctx, t0, t1);
 }
 static inline void chain_avg_need(chain_context *ctx, int32_t tile) {
@@ -348,7 +348,7 @@ HYB_SHARED void chain_top_tile(chain_context *ctx, int32_t tile) {
   HYB_ON_COMPUTE(ctx, 1, tile);
   const int32_t t0 = tile, t1 = t0 + 1;
   hyb_memo_set(ctx->memo.top_map, tile);
-  ctx->cost += 210u;
+  ctx->cost += 209u;
   {
     const int32_t t_first = t0 * 4 / 2, t_last = t1 * 4 / 2;
     for (int32_t t = t_first; t < t_last; t++)
@@ -377,12 +377,12 @@ static void chain_eager0(chain_context *ctx) {
 static void chain_maps0(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 114u;
+    ctx->cost += 88u;
     chain_eager0(ctx);
     return;
   }
 #endif
-  ctx->cost += 114u;
+  ctx->cost += 88u;
   (void)ctx;
 }
 
@@ -395,12 +395,12 @@ static void chain_eager1(chain_context *ctx) {
 static void chain_maps1(chain_context *ctx) {
 #ifdef CHAIN_EAGER
   if (ctx->eager) {
-    ctx->cost += 114u;
+    ctx->cost += 88u;
     chain_eager1(ctx);
     return;
   }
 #endif
-  ctx->cost += 114u;
+  ctx->cost += 88u;
   (void)ctx;
 }
 
@@ -465,7 +465,7 @@ static void chain_trees(chain_context *ctx, uint32_t first, uint32_t last, uint3
     }
     ctx->scores[tree % CHAIN_CLASSES] += chain_leaves[reached];
   }
-  ctx->cost += visits * 39u;
+  ctx->cost += visits * 45u;
 }
 
 static const int32_t chain_bias[2] = {
@@ -508,7 +508,7 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
     hyb_copy(ctx->memory.avg_map.x, ctx->memory.avg_map.x + 5, 3);
     ctx->rows = 3;
     hyb_memo_slide(ctx->avg_rows, 1, 0, 3, 5);
-    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964423u);
+    ctx->cost = hyb_spend(ctx->cost, 186u, 4294964507u);
   }
 #else
   if (ctx->rows == 4) {
@@ -518,13 +518,13 @@ HYB_SHARED void chain_frame(chain_context *ctx) {
   }
 #endif
 #ifdef CHAIN_KEEP_SAMPLES
-  ctx->cost = hyb_spend(ctx->cost, 126u, 4294964423u);
+  ctx->cost = hyb_spend(ctx->cost, 126u, 4294964507u);
   ctx->slot = ctx->slot == 4 ? 0 : ctx->slot + 1;
   ctx->filled = 0;
 #else
   HYB_ON_COMPUTE(ctx, 0, 0);
   chain_avg_compute(ctx, ctx->rows);
-  ctx->cost = hyb_spend(ctx->cost, 539u, 4294966383u);
+  ctx->cost = hyb_spend(ctx->cost, 518u, 4294966383u);
   hyb_next_frame(ctx->frame, &ctx->filled, 4, 4);
 #endif
   ctx->rows++;
@@ -541,7 +541,7 @@ static size_t chain_take(chain_context *ctx, const int16_t *pcm, size_t n) {
     taken = hyb_keep(ctx->samples, 20, 0, at, pcm, taken);
   }
   ctx->filled += (int32_t)taken;
-  ctx->cost = hyb_spend(ctx->cost, times * (126u + ((uint32_t)taken * 435u >> 8)), 4294964423u);
+  ctx->cost = hyb_spend(ctx->cost, times * (126u + ((uint32_t)taken * 435u >> 8)), 4294964507u);
 #else
   const size_t taken = hyb_take(ctx->frame, &ctx->filled, 4, pcm, n);
   ctx->cost = hyb_spend(ctx->cost, 126u + ((uint32_t)taken * 435u >> 8), 4294966383u);
@@ -578,7 +578,7 @@ chain_result chain_decide(chain_context *ctx) {
   if (!chain_ready(ctx)) return result;
   HYB_ON_SPEND(ctx);
   chain_move(ctx);
-  ctx->cost += 147u;
+  ctx->cost += 183u;
   result = chain_run(ctx);
   ctx->cost = 0;
   HYB_ON_DECIDED(ctx);
@@ -586,20 +586,20 @@ chain_result chain_decide(chain_context *ctx) {
 }
 #ifdef CHAIN_WITHIN
 #ifdef CHAIN_KEEP_SAMPLES
-#define CHAIN_WITHIN_START 694u
+#define CHAIN_WITHIN_START 766u
 static const uint32_t chain_steps[4][2] = {
-  {114u, 808u},
-  {2458u, 3266u},
-  {114u, 3380u},
-  {529u, 3419u},
+  {88u, 854u},
+  {2384u, 3238u},
+  {88u, 3326u},
+  {514u, 3371u},
 };
 #else
-#define CHAIN_WITHIN_START 694u
+#define CHAIN_WITHIN_START 766u
 static const uint32_t chain_steps[4][2] = {
-  {114u, 808u},
-  {498u, 1306u},
-  {114u, 1420u},
-  {39u, 1459u},
+  {88u, 854u},
+  {508u, 1362u},
+  {88u, 1450u},
+  {45u, 1495u},
 };
 #endif
 static chain_result chain_prior(chain_context *ctx) {
@@ -654,7 +654,7 @@ chain_result chain_decide_within(chain_context *ctx, uint32_t budget) {
 #else
 static void chain_begin(chain_context *ctx, const int16_t *pcm) {
   ctx->pcm = pcm;
-  ctx->cost = 56u;
+  ctx->cost = 92u;
   memset(&ctx->memo, 0, sizeof ctx->memo);
   HYB_ON_BEGIN(ctx);
 }
@@ -676,13 +676,13 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   memcpy(ctx->scores, chain_bias, sizeof chain_bias);
   result.stage = 0;
   chain_maps0(ctx);
-  if (ctx->cost - before + 2150u > budget && budget < 2656u) goto spent;
+  if (ctx->cost - before + 2076u > budget && budget < 2592u) goto spent;
   chain_trees(ctx, 0, 1, 0, 0);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
-  if (ctx->cost - before + 114u > budget && budget < 2770u) goto done;
+  if (ctx->cost - before + 88u > budget && budget < 2680u) goto done;
   result.stage = 1;
   chain_maps1(ctx);
-  if (ctx->cost - before + 452u > budget && budget < 2809u) goto spent;
+  if (ctx->cost - before + 437u > budget && budget < 2725u) goto spent;
   chain_trees(ctx, 1, 2, 2, 3);
   result.label = hyb_best(ctx->scores, CHAIN_CLASSES, &result.margin);
   goto done;
@@ -694,7 +694,7 @@ static chain_result chain_run_within(chain_context *ctx, uint32_t before, uint32
   return result;
 }
 chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_t budget) {
-  if (392u + 114u > budget && budget < 506u) {
+  if (428u + 88u > budget && budget < 516u) {
     ctx->pcm = pcm;
     ctx->cost = 208u;
     HYB_ON_BEGIN(ctx);
@@ -710,7 +710,7 @@ chain_result chain_decide_within(chain_context *ctx, const int16_t *pcm, uint32_
 chain_result chain_classify_eager(chain_context *ctx, const int16_t *pcm) {
   chain_result result;
   chain_begin(ctx, pcm);
-  ctx->cost += 1588u;
+  ctx->cost += 1745u;
   ctx->eager = 1;
   result = chain_run(ctx);
   if (result.stage < 1) chain_eager1(ctx);
@@ -727,9 +727,9 @@ void chain_stats_dump(const chain_context *ctx, hyb_put put, void *user) {
   cost[1] = (uint32_t)(ctx->stats.cost_sum >> 32);
   cost[2] = ctx->stats.cost_max;
 #ifdef CHAIN_STREAM
-  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 0c3eb5e4cfbe39d9 stream\012");
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain d5998faa8186bfc2 stream\012");
 #else
-  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain 0c3eb5e4cfbe39d9 windows\012");
+  hyb_dump_begin(&dump, put, user, "hyb-stats 1\012" "model chain d5998faa8186bfc2 windows\012");
 #endif
   hyb_dump_list(&dump, "cost", cost, 3);
   hyb_dump_list(&dump, "decisions", &ctx->stats.decisions, 1);
