@@ -4,9 +4,10 @@
     first = the multiple of `step`, within 0 .. times - frames, from which on `frames` of x add up to the most
 
 e is a map of log2 energies (frame_energy). What lies further under the loudest frame than `octaves` counts as nothing,
-and a gain moves nothing. Of places that are equally good, such as those around a single click, it is the middle between
-the first and the last; where all frames are alike that is the middle of the window. A place of most sound stays at the
-same sound while a window slides over it, so that what was computed of it still holds.
+and a gain moves nothing; energies after the last frame only say how loud the loudest is. Of places that are equally
+good, such as those around a single click, it is the middle between the first and the last; where all frames are alike
+that is the middle of the window. A place of most sound stays at the same sound while a window slides over it, so that
+what was computed of it still holds.
 """
 
 from __future__ import annotations
