@@ -92,7 +92,7 @@ def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[
         name = f"{mark.name} {amount(mark.value, unit, reach)}"
         axes.axvline(mark.value, color=_PLACEHOLDERS[mark.color], linestyle=mark.style, linewidth=1.4, label=name)
     if marks:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11, columnspacing=1, handlelength=1.5)
     told = ", ".join(f"{mark.name} {amount(mark.value, unit)}" for mark in marks)
     return f"Histogram of the cost of a decision over {sum(counts):,.0f} clips: {told}"
 
