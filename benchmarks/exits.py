@@ -6,15 +6,19 @@ the validation clips and on so many augmented copies of them (--copies), for so 
 exits at all, and the dense head eager. Nothing is trained.
 
 Accuracies are of whole clips, means over the models; instructions those of a clip by the prices of the C (`.cost`), of
-all windows that it is decided by. All of it can be seen on validation; the test columns only tell what a choice does.
+all windows that it is decided by. "Unseen" are validation clips by exits that were chosen on the others: in each of
+--folds parts of them, on the clips of all other parts and their copies. It is what choices are made by: the exits of
+a fit harm next to no clip that they were chosen on, whatever they do to others. The test columns only tell what a
+choice does.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +38,15 @@ from hybrid.trunk import mel_settings
 from tree_backends.forest import NEVER, Forest
 
 SPLITS = ("validation", "test")
-Pair = tuple[Row, Row]
-"""What one forest does on validation and on test clips."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a way to leave does to validation and to test clips, and to validation clips by exits chosen on others."""
+
+    validation: Row
+    test: Row
+    unseen: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +66,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--copies", type=int, nargs="+", default=[0, 4], help="of the validation clips")
     parser.add_argument("--losses", type=float, nargs="+", default=[0.0, 0.25, 0.5], help="in points of accuracy")
+    parser.add_argument("--folds", type=int, default=10, help="parts of the validation clips, each once unseen")
     parser.add_argument("--ways", nargs="+", choices=("best", *WAYS), default=["one", "shared"])
     return parser.parse_args(arguments)
 
@@ -63,29 +75,32 @@ def run(options: argparse.Namespace) -> int:
     """Everything but errors."""
     if min(options.copies) < 0 or not all(0 <= loss <= 100 for loss in options.losses):
         raise HybridError("--copies must not be negative, --losses between 0 and 100 points")
-    found: dict[str, list[Pair]] = {}
+    if options.folds < 2:
+        raise HybridError("--folds must be at least 2")
+    found: dict[str, list[Told]] = {}
     for folder in options.models:
         print(f"{folder}", file=sys.stderr, flush=True)
-        for name, pair in tried(load_case(folder, options.data), options):
-            found.setdefault(name, []).append(pair)
+        for name, one in tried(load_case(folder, options.data), options):
+            found.setdefault(name, []).append(one)
     print("\n".join(table(found)))
     return 0
 
 
-def tried(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, Pair]]:
+def tried(case: Case, options: argparse.Namespace) -> Iterator[tuple[str, Told]]:
     """Every way to leave, and what it does."""
     own = whole_stages(case.plan.forest)
-    yield "as fitted", both(case, case.plan.forest)
+    yield "as fitted", on_both(case, case.plan.forest, unseen=math.nan)
     maps = judged(case, options.data, max(options.copies))
     for copies in options.copies:
         for loss in options.losses:
             for way in options.ways:
-                forest = chosen(case, own, maps, copies, loss / 100, way)
-                yield f"{way}: {loss:g} points, {copies} copies", both(case, forest)
+                choice = Choice(copies, loss / 100, way)
+                name = f"{way}: {loss:g} points, {copies} copies"
+                yield name, on_both(case, choice.of(case, own, maps), unseen(case, own, maps, choice, options.folds))
     for number in range(len(own.stages) - 1):
-        yield f"all windows leave after stage {number}", both(case, all_after(own, number))
-    yield "no exits", both(case, never(own))
-    yield "dense head, eager", both(case, dense_end(case), eager=True)
+        yield f"all windows leave after stage {number}", on_both(case, all_after(own, number))
+    yield "no exits", on_both(case, never(own))
+    yield "dense head, eager", on_both(case, dense_end(case), eager=True)
 
 
 def judged(case: Case, data: Path, copies: int) -> Maps:
@@ -97,13 +112,42 @@ def judged(case: Case, data: Path, copies: int) -> Maps:
     return {name: np.concatenate([part[name] for part in parts]) for name in own}
 
 
-def chosen(case: Case, own: Forest, maps: Maps, copies: int, loss: float, way: str) -> Forest:
-    """Exits as the fit would choose them with these settings."""
+@dataclass(frozen=True)
+class Choice:
+    """How exits are chosen: on so many copies beside the clips, for a share of them harmed, in a way."""
+
+    copies: int
+    loss: float
+    way: str
+
+    def of(self, case: Case, own: Forest, maps: Maps) -> Forest:
+        """Exits as the fit would choose them on the validation clips of the case. maps: of these, and of copies."""
+        held = case.windows["validation"]
+        some = {name: values[: (1 + self.copies) * len(held.truth)] for name, values in maps.items()}
+        forest = replace(case.config.forest, exit_loss=self.loss, exit_margins=self.way)
+        found = choose_margins(plan_of(case, own), some, held, replace(case.config, forest=forest))
+        return with_sure_exits(found.on(own), held)
+
+
+def unseen(case: Case, own: Forest, maps: Maps, choice: Choice, folds: int) -> float:
+    """Share of validation clips that are right by exits which were chosen without them."""
     held = case.windows["validation"]
-    some = {name: values[: (1 + copies) * len(held.truth)] for name, values in maps.items()}
-    config = replace(case.config, forest=replace(case.config.forest, exit_loss=loss, exit_margins=way))
-    found = choose_margins(plan_of(case, own), some, held, config)
-    return with_sure_exits(found.on(own), held)
+    fold = np.random.default_rng(case.seed).permutation(len(held.clip_truth)) % folds
+    right = 0
+    for number in np.unique(fold):
+        rest = part(case, maps, fold != number)
+        forest = choice.of(rest, own, rest.maps["validation"])
+        left = part(case, case.maps["validation"], fold == number)
+        right += int(told(left, "unseen", plan_of(case, forest), split="validation").right.sum())
+    return right / len(fold)
+
+
+def part(case: Case, maps: Maps, clips: np.ndarray) -> Case:
+    """The case with some of its validation clips, bool (clips,). maps: of all of them, and of copies behind if any."""
+    held = case.windows["validation"]
+    kept = clips[held.clip]
+    some = {name: values[np.resize(kept, len(values))] for name, values in maps.items()}
+    return replace(case, windows={"validation": held.of_clips(clips)}, maps={"validation": some})
 
 
 def all_after(own: Forest, number: int) -> Forest:
@@ -112,26 +156,26 @@ def all_after(own: Forest, number: int) -> Forest:
     return replace(own.with_margins(margins), clip_margin=NEVER)
 
 
-def both(case: Case, forest: Forest, eager: bool = False) -> Pair:
-    """A forest on validation and on test clips."""
+def on_both(case: Case, forest: Forest, unseen: float | None = None, eager: bool = False) -> Told:
+    """A forest on validation and on test clips. unseen: what it is where exits were chosen on the clips themselves."""
     plan = plan_of(case, forest)
     first, second = (told(case, split, plan, eager=eager, split=split) for split in SPLITS)
-    return first, second
+    return Told(first, second, first.accuracy if unseen is None else unseen)
 
 
-def table(found: dict[str, list[Pair]]) -> list[str]:
+def table(found: dict[str, list[Told]]) -> list[str]:
     """A row for each way, means over models."""
     lines = [
-        "| exits | validation, % | test, % | k instructions a clip, validation | test | windows a clip |",
-        "|---|---|---|---|---|---|",
+        "| exits | validation, % | unseen, % | test, % | k instructions a clip, validation | test | windows a clip |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name, pairs in found.items():
-        right = [100 * np.mean([pair[i].accuracy for pair in pairs]) for i in range(2)]
-        cost = [np.mean([pair[i].cost for pair in pairs]) / 1e3 for i in range(2)]
-        windows = np.mean([pair[1].more["windows"] for pair in pairs])
-        lines.append(
-            f"| {name} | {right[0]:.2f} | {right[1]:.2f} | {cost[0]:,.0f} | {cost[1]:,.0f} | {windows:.2f} |"
-        )
+    for name, all_told in found.items():
+        right = [[t.validation.accuracy, t.unseen, t.test.accuracy] for t in all_told]
+        cost = [[t.validation.cost, t.test.cost] for t in all_told]
+        windows = np.mean([t.test.more["windows"] for t in all_told])
+        cells = ["" if math.isnan(x) else f"{100 * x:.2f}" for x in np.mean(right, axis=0)]
+        cells += [f"{x / 1e3:,.0f}" for x in np.mean(cost, axis=0)]
+        lines.append(f"| {name} | {' | '.join(cells)} | {windows:.2f} |")
     return lines
 
 

@@ -29,6 +29,7 @@ from feature_extractors.ops.place import OCTAVES, STEPS, Place, placement
 from hybrid.config import FrontEndConfig
 from hybrid.errors import HybridError
 from hybrid.evaluate import load_model
+from hybrid.model_file import Model
 from hybrid.recordings import read_windows
 from hybrid.windows import Windows
 
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def native(model, folder: Path) -> NativeModel:  # type: ignore[no-untyped-def]
+def native(model: Model, folder: Path) -> NativeModel:
     """The model's C, compiled."""
     folder.mkdir()
     write_code(model.plan, folder)

@@ -37,7 +37,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.listening.cost import Cost, stream_cost, window_cost
-from benchmarks.listening.detect import Decisions, Point, choose, curve, judge, reports, smooth
+from benchmarks.listening.detect import Decisions, Point, choose, curve, judge, misses_at, reports, smooth
 from benchmarks.listening.picture import draw
 from benchmarks.listening.scene import Scene, keywords, make_scene
 from codegen.header import HEADER, header
@@ -57,15 +57,18 @@ DENSE, DENSE_FRAMES = "dense head, eager", "dense head, eager, frames kept"
 DENSE_STREAMED = "dense head, streamed as this project's"
 WHOSE = {"model": "model", "centred": "model", "dense": "dense"}
 """Whose decisions are judged: of the model, of the model on centred sounds, of the dense head."""
+ALARMS = (10, 20, 30)
+"""False alarms an hour at which the curves are told in the table."""
 TITLES = {"model": "this project", "centred": "this project, centred sounds only", "dense": "dense head"}
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A model with one smoothing: the curve on the test scene and the point at the threshold chosen on validation."""
+    """A model with one smoothing: the curves on both scenes, and the test's point at the threshold of validation."""
 
     model: str
     smoothing: str
+    validation: list[Point]
     curve: list[Point]
     chosen: Point
     within: bool
@@ -214,7 +217,7 @@ def judge_model(
     within = any(p.alarms <= alarms for p in validation)
     chosen = judge(scenes["test"], reports(smoothed["test"], threshold), threshold)
     text = f"exponential 1/{2**size}" if kind == "exponential" else f"{kind} of {size}"
-    return Judged(TITLES[name], text, curve(scenes["test"], smoothed["test"]), chosen, within)
+    return Judged(TITLES[name], text, validation, curve(scenes["test"], smoothed["test"]), chosen, within)
 
 
 def markdown(
@@ -253,7 +256,25 @@ def markdown(
             f"| {j.smoothing} | {j.model} | {p.threshold:.2f}{mark} | {p.missed} of {p.words} = {p.misses:.1%} | "
             f"{p.alarms:.0f} ({p.false}) |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines + levels(judged))
+
+
+def levels(judged: list[Judged]) -> list[str]:
+    """A table of the curves at some false alarms an hour."""
+
+    def cell(points: list[Point]) -> str:
+        found = [misses_at(points, alarms) for alarms in ALARMS]
+        return " / ".join("-" if share is None else f"{share:.1%}" for share in found)
+
+    at = " / ".join(map(str, ALARMS))
+    return [
+        "",
+        f"Misses at no more than {at} false alarms an hour, by the best threshold on each scene (-: none has so few).",
+        "",
+        "| smoothing | model | validation scene | test scene |",
+        "|---|---|---|---|",
+        *(f"| {j.smoothing} | {j.model} | {cell(j.validation)} | {cell(j.curve)} |" for j in judged),
+    ]
 
 
 def as_json(
@@ -263,7 +284,7 @@ def as_json(
     given = {k: v for k, v in vars(options).items() if k not in ("model", "data", "out", "baseline")}
     detection = [
         {"model": j.model, "smoothing": j.smoothing, "chosen": asdict(j.chosen), "within": j.within,
-         "curve": [asdict(p) for p in j.curve]}
+         "validation": [asdict(p) for p in j.validation], "curve": [asdict(p) for p in j.curve]}
         for j in judged
     ]
     return {

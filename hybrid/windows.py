@@ -35,6 +35,13 @@ class Windows:
             self.pcm[chosen], truth, np.arange(len(chosen)), truth, tuple(self.names[i] for i in chosen)
         )
 
+    def of_clips(self, kept: np.ndarray) -> Windows:
+        """The windows of some clips, which are numbered anew from 0. kept: bool (clips,)."""
+        rows = kept[self.clip]
+        names = tuple(name for name, row in zip(self.names, rows, strict=True) if row)
+        number = np.cumsum(kept) - 1
+        return Windows(self.pcm[rows], self.truth[rows], number[self.clip[rows]], self.clip_truth[kept], names)
+
     @property
     def several(self) -> bool:
         """Whether some clip is cut into several windows."""

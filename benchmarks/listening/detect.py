@@ -120,3 +120,8 @@ def choose(points: Sequence[Point], alarms: float) -> float:
         return points[-1].threshold
     least = min(p.missed for p in allowed)
     return max(p.threshold for p in allowed if p.missed == least)
+
+
+def misses_at(points: Sequence[Point], alarms: float) -> float | None:
+    """The least share of words missed at at most so many false alarms an hour; None if no threshold has so few."""
+    return min((p.misses for p in points if p.alarms <= alarms + 1e-9), default=None)

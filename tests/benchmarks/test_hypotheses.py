@@ -183,7 +183,7 @@ def test_clips_of_several_windows_cost_what_the_windows_do_that_are_decided(seve
 def rows_of(text):
     """name -> cells of a table."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    return {name: [float(cell.replace(",", "")) for cell in cells] for name, *cells in lines}
+    return {name: [float(cell.replace(",", "") or "nan") for cell in cells] for name, *cells in lines}
 
 
 @pytest.mark.parametrize("model", ["fitted", "several"])
@@ -194,11 +194,34 @@ def test_exits_chosen_anew_stand_beside_those_of_the_fit(model, request, capsys)
     found = rows_of(capsys.readouterr().out)
     assert len(found) == 1 + 2 * 2 * 2 + 1 + 2
     report = json.loads((folder / "report.json").read_text())
-    assert found["as fitted"][1] == pytest.approx(100 * report["accuracy"]["test"]["accuracy"], abs=0.005)
+    assert found["as fitted"][2] == pytest.approx(100 * report["accuracy"]["test"]["accuracy"], abs=0.005)
     for way in ("one", "shared"):
         assert found[f"{way}: 0 points, 0 copies"][0] >= found["no exits"][0]
-        assert found[f"{way}: 20 points, 0 copies"][2] <= found[f"{way}: 0 points, 0 copies"][2]
-    assert found["no exits"][4] == (1 if model == "fitted" else 3)
+        assert found[f"{way}: 20 points, 0 copies"][3] <= found[f"{way}: 0 points, 0 copies"][3]
+    assert found["no exits"][5] == (1 if model == "fitted" else 3)
+
+
+def test_unseen_clips_are_decided_by_exits_that_were_chosen_without_them(case, monkeypatch):
+    held = case.windows["validation"]
+    chosen_on, decided = [], []
+
+    def choose(self, rest, own, maps):
+        assert all(len(values) == len(rest.windows["validation"].truth) for values in maps.values())
+        chosen_on.append(set(rest.windows["validation"].names))
+        return own
+
+    def tell(some, name, plan, split):
+        decided.append(set(some.windows[split].names))
+        return told(some, name, plan, split=split)
+
+    monkeypatch.setattr(exits.Choice, "of", choose)
+    monkeypatch.setattr(exits, "told", tell)
+    own = forests.never(case.plan.forest)
+    share = exits.unseen(case, own, case.maps["validation"], exits.Choice(0, 0.0, "one"), folds=4)
+    assert share == told(case, "", forests.plan_of(case, own), split="validation").accuracy
+    for seen, asked in zip(chosen_on, decided, strict=True):
+        assert not seen & asked and seen | asked == set(held.names)
+    assert len(set.union(*decided)) == sum(len(names) for names in decided) == len(set(held.names))
 
 
 def test_exits_of_no_such_share_are_refused(fitted, capsys):

@@ -152,6 +152,8 @@ def test_the_chosen_threshold_misses_least_within_the_allowed_alarms():
     points = [Point(t, m, f, 10, 0.5) for t, m, f in ((0, 0, 9), (1, 1, 2), (2, 1, 1), (3, 4, 0))]
     assert [detect.choose(points, a) for a in (100, 4, 2, 0)] == [0, 2, 2, 3]
     assert detect.choose(points[:1], 0) == 0
+    assert [detect.misses_at(points, a) for a in (100, 4, 2, 0)] == [0, 0.1, 0.1, 0.4]
+    assert detect.misses_at(points[:1], 0) is None
 
 
 @pytest.mark.parametrize(("kind", "size", "sure"), [("mean", 2, 0.75), ("exponential", 1, 0.75), ("majority", 2, 0.5)])
@@ -193,6 +195,9 @@ def test_the_benchmark_counts_and_judges_a_small_model(recordings, tmp_path, mon
     assert ours["frames"] == frames["frames"] and ours["instructions"] < 0.7 * eager["instructions"]
     assert eager["ram"] > 2 * RATE > ours["ram"]
     assert {d["smoothing"] for d in found["detection"]} == {"mean of 6", "exponential 1/4", "majority of 6"}
+    last = (tmp_path / "out" / "stream.md").read_text().strip().splitlines()[-9:]
+    assert [line.split(" | ")[1] for line in last] == [d["model"] for d in found["detection"]]
+    assert all(line.count(" / ") == 4 for line in last) and all(d["validation"] for d in found["detection"])
     assert "<svg" in (tmp_path / "out" / "stream.svg").read_text()
 
 
