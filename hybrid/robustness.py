@@ -87,18 +87,14 @@ def _stretch(recording: np.ndarray, samples: int, rng: np.random.Generator) -> n
 
 def some(windows: Windows, most: int) -> Windows:
     """The windows of at most so many clips, evenly spread over all."""
-    clips = np.array(spread(len(windows.clip_truth), most))
-    kept = np.flatnonzero(np.isin(windows.clip, clips))
-    number = {int(clip): i for i, clip in enumerate(clips)}
-    clip = np.array([number[int(c)] for c in windows.clip[kept]], dtype=np.int64)
-    names = tuple(windows.names[i] for i in kept)
-    return Windows(windows.pcm[kept], windows.truth[kept], clip, windows.clip_truth[clips], names)
+    count = len(windows.clip_truth)
+    return windows.of_clips(np.isin(np.arange(count), spread(count, most)))
 
 
 def measure(
     windows: Windows, decide: Decide, noise: Sequence[np.ndarray], clip_margin: int = NEVER
 ) -> dict[str, Any]:
-    """Accuracy per clip and mean cost per window under every condition, and what is to be said of them.
+    """Accuracy and mean cost of clips under every condition, and what is to be said of them.
 
     clip_margin: of the forest; windows that are not decided cost nothing.
 
@@ -121,10 +117,10 @@ def _row(
     scores = np.concatenate([part["scores"] for part in parts]).astype(np.int64)
     cost = np.concatenate([part["cost"] for part in parts]).astype(np.int64)
     right = windows.clip_labels(scores, clip_margin) == windows.clip_truth
-    cost *= windows.asked(scores, clip_margin)
+    spent = float(cost[windows.asked(scores, clip_margin)].sum())
     return {
         "kind": condition.kind, "value": condition.value, "name": condition.name,
-        "accuracy": float(right.mean()), "mean_cost": float(cost.mean()),
+        "accuracy": float(right.mean()), "mean_cost": spent / len(right),
     }  # fmt: skip
 
 

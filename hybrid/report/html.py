@@ -72,6 +72,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "confusion": confusion.confusion(measured),
         "mistakes": confusion.mistakes(measured),
         "accuracies": _accuracies(report),
+        "decided": overview.decided(report),
         "cost_clips": _cost_clips(report),
         "histogram": plots.histogram(report),
         "looks": [(look, stats_plots.heat(look)) for look in overview.at(report, "access", "looks") or []],
@@ -96,7 +97,7 @@ def _accuracies(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _cost_clips(report: Mapping[str, Any]) -> Any:
-    """Over how many clips costs were measured, None where the report does not say."""
+    """Over how many clips, or windows of them, costs were measured, None where the report does not say."""
     counts = overview.at(report, "cost", "histogram", "counts") or []
     known = counts and all(formats.number(n) is not None for n in counts)
     return overview.at(report, "cost", "n") or (sum(counts) if known else None)

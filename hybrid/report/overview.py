@@ -136,11 +136,16 @@ def _parity(report: Mapping[str, Any]) -> Tile | None:
     different = number(parity.get("different"))
     if different is None:
         return None
-    clips, lazy = formats.count(parity.get("clips")), parity.get("eager_equal") is not False
+    what, lazy = f"{formats.count(parity.get('clips'))} {decided(report)}", parity.get("eager_equal") is not False
     if different == 0 and lazy:
-        return Tile("Parity", "bit for bit", f"C equals the interpreter on {clips} clips", "good")
-    note = f"C and interpreter differ on {formats.count(different)} of {clips} clips"
+        return Tile("Parity", "bit for bit", f"C equals the interpreter on {what}", "good")
+    note = f"C and interpreter differ on {formats.count(different)} of {what}"
     return Tile("Parity", "broken", note + ("" if lazy else "; lazy and eager differ"), "bad")
+
+
+def decided(report: Mapping[str, Any]) -> str:
+    """What decisions are of: "clips", or "windows" where clips are cut into several."""
+    return "windows" if report.get("clips") else "clips"
 
 
 def versus(report: Mapping[str, Any]) -> list[Row]:

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from hybrid.report.formats import UNIT, amount, number, percent, scale
+from hybrid.report.overview import decided
 
 WIDTH = 6.0  # inches of 72 px: half of a wide page, all of a phone, where text is still readable
 _NAMES = ("ink", "muted", "line", "accent", "soft", "warm", "page", *(f"series{i}" for i in range(6)))
@@ -74,10 +75,13 @@ def histogram(report: Mapping[str, Any]) -> Markup | None:
         return None
     marks = _marks(cost)
     reach = max([edges[-1], *(mark.value for mark in marks)])
-    return _draw("histogram", 3.3, lambda axes: _histogram(axes, edges, counts, marks, reach, cost.get("unit", UNIT)))
+    unit, what = cost.get("unit", UNIT), decided(report)
+    return _draw("histogram", 3.3, lambda axes: _histogram(axes, edges, counts, marks, reach, unit, what))
 
 
-def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str) -> str:
+def _histogram(
+    axes: Axes, edges: list[float], counts: list[float], marks: list[Mark], reach: float, unit: str, what: str
+) -> str:
     widths = [right - left for left, right in itertools.pairwise(edges)]
     axes.bar(edges[:-1], counts, widths, align="edge", color=_PLACEHOLDERS["accent"], linewidth=0)
     axes.set_xlim(0, reach * 1.03 or 1)
@@ -86,7 +90,7 @@ def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel(f"cost of a decision, {prefix} {unit}")
-    axes.set_ylabel("clips")
+    axes.set_ylabel(what)
     axes.grid(axis="y")
     for mark in marks:
         name = f"{mark.name} {amount(mark.value, unit, reach)}"
@@ -94,7 +98,7 @@ def _histogram(axes: Axes, edges: list[float], counts: list[float], marks: list[
     if marks:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=11, columnspacing=1, handlelength=1.5)
     told = ", ".join(f"{mark.name} {amount(mark.value, unit)}" for mark in marks)
-    return f"Histogram of the cost of a decision over {sum(counts):,.0f} clips: {told}"
+    return f"Histogram of the cost of a decision over {sum(counts):,.0f} {what}: {told}"
 
 
 def _marks(cost: Mapping[str, Any]) -> list[Mark]:

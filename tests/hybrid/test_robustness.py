@@ -86,3 +86,14 @@ def test_some_clips_keep_their_windows_together():
     assert len(found.clip_truth) == 5 and len(found.pcm) == 10 and found.clip.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     np.testing.assert_array_equal(found.clip_truth[found.clip], found.truth)
     assert len(some(all_of_them, 99).pcm) == 40
+
+
+def test_cost_is_of_a_clip_and_windows_that_are_not_decided_cost_nothing():
+    clip = np.repeat(np.arange(20), 2)
+    cut = Windows(PCM, clip % 2, clip, np.arange(20) % 2, tuple(map(str, range(40))))
+
+    def decide(pcm):
+        return {"scores": np.tile([9, 0], (len(pcm), 1)), "cost": np.full(len(pcm), 10)}
+
+    assert {row["mean_cost"] for row in measure(cut, decide, [])["rows"]} == {20}
+    assert {row["mean_cost"] for row in measure(cut, decide, [], clip_margin=9)["rows"]} == {10}

@@ -204,3 +204,16 @@ def test_exits_and_budgets_are_told(make_report):
     bare = make_report()
     bare["anytime"]["budgets"] = []
     assert "Inside a budget" not in Page(render(bare)).words()
+
+
+def test_where_clips_are_cut_decisions_are_counted_in_windows(make_report):
+    report = make_report(["a", "b"], 50)
+    said = Page(render(report)).words()
+    assert "Clips by the cost of their decision" in said and "test clips leaving here" in said
+    windows = sum(report["cost"]["histogram"]["counts"])
+    report["clips"] = {"clips": 100, "windows": windows / 100, "decided": 1.5, "margin": 900, "mean": 2e6, "p95": 4e6}
+    said = Page(render(report)).words()
+    for words in ("Windows by the cost of their decision", "test windows leaving here", "No window differs.",
+                  f"Shares are of all {windows} test windows, decided or not", "mean cost of a clip"):  # fmt: skip
+        assert words in said, words
+    assert "test clips leaving here" not in said and "on 600 windows" in said
