@@ -84,7 +84,7 @@ class Point:
 def ways(base: bool, started: Started, rounds: int, weights: tuple[float, ...]) -> list[Way]:
     """What is compared."""
     one = replace(
-        started.config.forest, features=KINDS, base=base, rounds=(rounds,), exit_margins="shared", threads=1,
+        started.config.forest, features=KINDS, base=base, rounds=(rounds,), exit_margins="one", threads=1,
         trees="class", stages=(), cost_weight=0.0,
     )  # fmt: skip
     vector = replace(one, trees="vector", rounds=(2 * rounds,))

@@ -272,11 +272,11 @@ def choose_margins(plan: Plan, maps: dict[str, np.ndarray], windows: Windows, co
     values = interpret.values_of(maps, plan.forest.features)
     scores = stage_scores(plan.forest, values, lambda name: maps[name].reshape(len(values), -1))
     copies, chosen = len(values) // len(windows.truth), config.forest
+    every = windows.repeated(copies)
     prices = np.array([float(plan.bound(s + 1)) for s in range(len(plan.forest.stages))])
     judged = chosen.exit_harm == "truth"
     if windows.several:
-        clip = np.concatenate([windows.clip + i * len(windows.clip_truth) for i in range(copies)])
-        truth = np.tile(windows.clip_truth, copies) if judged else None
-        return fit_clip_exits(Clips(scores, clip, truth, prices, plan.forest.unit), chosen.exit_loss)
-    found = evidence(scores, prices, np.tile(windows.truth, copies) if judged else None)
+        truth = every.clip_truth if judged else None
+        return fit_clip_exits(Clips(scores, every.clip, truth, prices, plan.forest.unit), chosen.exit_loss)
+    found = evidence(scores, prices, every.truth if judged else None)
     return fit_exits(found, chosen.exit_loss, chosen.exit_margins, copies=copies)

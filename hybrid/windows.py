@@ -42,6 +42,12 @@ class Windows:
         number = np.cumsum(kept) - 1
         return Windows(self.pcm[rows], self.truth[rows], number[self.clip[rows]], self.clip_truth[kept], names)
 
+    def repeated(self, times: int) -> Windows:
+        """All of them so many times, each time as clips of their own behind those before."""
+        clip = np.concatenate([self.clip + i * len(self.clip_truth) for i in range(times)])
+        truth, clip_truth = np.tile(self.truth, times), np.tile(self.clip_truth, times)
+        return Windows(np.tile(self.pcm, (times, 1)), truth, clip, clip_truth, self.names * times)
+
     @property
     def several(self) -> bool:
         """Whether some clip is cut into several windows."""

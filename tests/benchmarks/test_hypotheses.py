@@ -194,19 +194,20 @@ def test_exits_chosen_anew_stand_beside_those_of_the_fit(model, request, capsys)
     found = rows_of(capsys.readouterr().out)
     assert len(found) == 1 + 2 * 2 * 2 + 1 + 2
     report = json.loads((folder / "report.json").read_text())
-    assert found["as fitted"][2] == pytest.approx(100 * report["accuracy"]["test"]["accuracy"], abs=0.005)
+    assert found["as fitted"][3] == pytest.approx(100 * report["accuracy"]["test"]["accuracy"], abs=0.005)
     for way in ("one", "shared"):
         assert found[f"{way}: 0 points, 0 copies"][0] >= found["no exits"][0]
-        assert found[f"{way}: 20 points, 0 copies"][3] <= found[f"{way}: 0 points, 0 copies"][3]
-    assert found["no exits"][5] == (1 if model == "fitted" else 3)
+        assert found[f"{way}: 20 points, 0 copies"][4] <= found[f"{way}: 0 points, 0 copies"][4]
+    assert found["no exits"][6] == (1 if model == "fitted" else 3)
 
 
 def test_unseen_clips_are_decided_by_exits_that_were_chosen_without_them(case, monkeypatch):
     held = case.windows["validation"]
+    maps = {name: np.tile(values, (3, 1, 1, 1)) for name, values in case.maps["validation"].items()}
     chosen_on, decided = [], []
 
     def choose(self, rest, own, maps):
-        assert all(len(values) == len(rest.windows["validation"].truth) for values in maps.values())
+        assert all(len(values) == 3 * len(rest.windows["validation"].truth) for values in maps.values())
         chosen_on.append(set(rest.windows["validation"].names))
         return own
 
@@ -217,8 +218,9 @@ def test_unseen_clips_are_decided_by_exits_that_were_chosen_without_them(case, m
     monkeypatch.setattr(exits.Choice, "of", choose)
     monkeypatch.setattr(exits, "told", tell)
     own = forests.never(case.plan.forest)
-    share = exits.unseen(case, own, case.maps["validation"], exits.Choice(0, 0.0, "one"), folds=4)
-    assert share == told(case, "", forests.plan_of(case, own), split="validation").accuracy
+    shares = exits.unseen(case, own, maps, exits.Choice(0, 0.0, "one"), folds=4)
+    right = told(case, "", forests.plan_of(case, own), split="validation").accuracy
+    assert shares == pytest.approx((right, right))
     for seen, asked in zip(chosen_on, decided, strict=True):
         assert not seen & asked and seen | asked == set(held.names)
     assert len(set.union(*decided)) == sum(len(names) for names in decided) == len(set(held.names))
