@@ -1,4 +1,4 @@
-"""benchmarks/hypotheses.py, against_dense.py and exits.py on tiny fitted models, and their parts."""
+"""benchmarks/hypotheses.py, against_dense.py, exits.py and accuracy.py on tiny fitted models, and their parts."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import against_dense, exits, hypotheses
+from benchmarks import accuracy, against_dense, exits, hypotheses
 from benchmarks.claims import demand, forests
 from benchmarks.claims.case import load_case
 from benchmarks.claims.compare import paired
@@ -224,6 +224,16 @@ def test_unseen_clips_are_decided_by_exits_that_were_chosen_without_them(case, m
     for seen, asked in zip(chosen_on, decided, strict=True):
         assert not seen & asked and seen | asked == set(held.names)
     assert len(set.union(*decided)) == sum(len(names) for names in decided) == len(set(held.names))
+
+
+def test_models_of_one_window_and_of_several_stand_in_one_table(fitted, several):
+    plain, split = (json.loads((folder / "report.json").read_text()) for folder, _ in (fitted, several))
+    lines = accuracy.table({"plain": accuracy.row(plain), "split": accuracy.row(split)}).splitlines()
+    head, _, one, cut, mean = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len({len(row) for row in (head, one, cut, mean)}) == 1 and mean[0] == "mean"
+    column = head.index("k instructions a clip")
+    assert float(one[column]) == pytest.approx(plain["cost"]["mean"] / 1e3, abs=0.05)
+    assert float(cut[column]) == pytest.approx(split["clips"]["mean"] / 1e3, abs=0.05)
 
 
 def test_exits_of_no_such_share_are_refused(fitted, capsys):
