@@ -166,11 +166,12 @@ def test_an_archive_cannot_write_outside_its_folder(get, tmp_path, make, file, n
     assert not (tmp_path / "data" / "set").exists()
 
 
-def test_links_out_of_the_folder_are_refused(get):
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_links_and_devices_are_refused(get, kind):
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
         link = tarfile.TarInfo("set-1/link")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        link.type, link.linkname = kind, "/etc"
         tar.addfile(link)
     with pytest.raises(DataError, match="unsafe archive"):
         get(data.getvalue(), "set.tar")
