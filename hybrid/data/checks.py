@@ -31,7 +31,7 @@ def check_corpus(corpus: Corpus, drawn: bool) -> None:
         raise DataError(f"{corpus.root}: no clips: put one folder of recordings per class in it")
     if len(corpus.labels) == 1:
         raise DataError(
-            f"{corpus.root}: only one class ('{corpus.labels[0]}'): two are needed: add a folder of other sounds"
+            f"{corpus.root}: only one class ('{corpus.labels[0]}'): two are needed: add recordings of other sounds"
         )
     check_single_clips(corpus)
     check_groups(corpus.clips, corpus.root)

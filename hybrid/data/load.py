@@ -131,7 +131,7 @@ def _findings(clips: Sequence[Clip], kept: Sequence[int], arrays: Arrays, rate: 
     """Notes on what decoding found: other sample rates, digital silence, one recording in two splits."""
     notes = []
     rates = Counter(int(arrays["rates"][i]) for i in kept)
-    if set(rates) - {rate}:
+    if rates.pop(rate, 0) < len(kept):
         found = ", ".join(f"{count} at {found} Hz" for found, count in sorted(rates.items()))
         low = sorted(found for found in rates if found < rate)
         above = f"; above {low[0] // 2} Hz the {low[0]} Hz files hold nothing" if low else ""

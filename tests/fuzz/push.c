@@ -7,7 +7,8 @@
 
 enum { MOST = 1 << 16 };
 static int16_t heard[MOST]; /* all samples since the beginning */
-static size_t count, spent;  /* how many, and frames that decisions have paid for */
+static size_t count;
+static size_t paid, pushes; /* samples that decisions have paid for, and calls of push since then */
 
 static void check(int holds, const char *what) {
   if (holds) return;
@@ -42,7 +43,7 @@ static int16_t *samples(uint32_t kind, size_t n, const uint8_t **data, size_t *s
 
 static void begin(CONTEXT *ctx) {
   INIT(ctx);
-  count = spent = 0;
+  count = paid = pushes = 0;
 }
 
 static void push(CONTEXT *ctx, uint32_t kind, size_t n, const uint8_t **data, size_t *size) {
@@ -52,18 +53,20 @@ static void push(CONTEXT *ctx, uint32_t kind, size_t n, const uint8_t **data, si
   memcpy(heard + count, pcm, n * sizeof *pcm);
   free(pcm);
   count += n;
+  pushes++;
 }
 
 static void decide(CONTEXT *ctx, CONTEXT *fresh) {
   const RESULT r = DECIDE(ctx);
-  const size_t all = frames(), new_frames = all - spent;
+  const size_t all = frames(), hops = count / HOP - paid / HOP + 1;
   check(!READY(ctx) == (all < FRAMES), "ready once a window of frames is there");
-  check(r.cost <= new_frames * COST_FRAME + COST_DECIDE_MAX, "cost within its bound");
+  check(r.cost <= hops * COST_FRAME + pushes * COST_PUSH + COST_DECIDE_MAX, "cost within its bound");
   if (all < FRAMES) {
     check(r.label == -1 && r.stage == -1 && r.margin == 0, "nothing decided before a whole window");
     return;
   }
-  spent = all;
+  paid = count;
+  pushes = 0;
   check(r.label >= 0 && r.label < CLASSES && r.stage >= 0 && r.stage < STAGES && r.margin >= 0, "a decision in range");
   for (int32_t c = 0; c < CLASSES; c++) {
     const int64_t ahead = (int64_t)ctx->scores[r.label] - ctx->scores[c];

@@ -31,7 +31,7 @@ WORDS = """\
 #define READY {p}_ready
 #define DECIDE {p}_decide
 enum {{ FRAME = {frame}, HOP = {P}_HOP, FRAMES = {P}_FRAMES, CLASSES = {P}_CLASSES, STAGES = {P}_STAGES }};
-static const uint32_t COST_FRAME = {P}_COST_FRAME, COST_DECIDE_MAX = {P}_COST_DECIDE_MAX;
+static const uint32_t COST_FRAME = {P}_COST_FRAME, COST_PUSH = {P}_COST_PUSH, COST_DECIDE_MAX = {P}_COST_DECIDE_MAX;
 """
 GUIDED = ("-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-g")
 LONGEST = 4096

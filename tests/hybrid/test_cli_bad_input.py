@@ -44,7 +44,7 @@ def test_one_class_and_a_class_with_one_clip(copied, fit_refused):
     fit_refused(copied, copied, "class größe has one clip", "record more")
     for name in ("größe", "2nd gear!", "_silence_"):
         shutil.rmtree(copied / name)
-    fit_refused(copied, "only one class ('low')", "add a folder of other sounds")
+    fit_refused(copied, "only one class ('low')", "add recordings of other sounds")
 
 
 def no_samples(path, write):

@@ -101,6 +101,12 @@ def test_mixed_sample_rates_are_fine_and_noted(words, write_audio):
     ]
 
 
+def test_clips_of_the_rate_asked_for_are_not_said_to_be_resampled(words, write_audio):
+    assert load_corpus(open_corpus(words), 8000).corpus.notes == []
+    write_audio(words / "yes" / "clip1.wav", rate=44100)
+    assert load_corpus(open_corpus(words), 8000).corpus.notes == ["clips were resampled to 8000 Hz (1 at 44100 Hz)"]
+
+
 def test_one_recording_in_two_splits_is_noted(words, write_audio):
     corpus = open_corpus(words)
     train, test = corpus.select("train")[0], corpus.select("test")[0]
